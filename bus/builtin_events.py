@@ -1,0 +1,186 @@
+"""Events of tools that run at the provider: searches, code interpreter, MCP, images, citations.
+
+`item_id` tells the items of one provider response apart; it is unique within that response only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from .events import Event
+
+
+class _Item(Event):
+    item_id: str | None = None
+
+
+class WebSearchStarted(_Item):
+    """A web search begins; may come twice for one item, with and without `query`."""
+
+    type: Literal["web-search-started"] = "web-search-started"
+    query: str | None = None
+
+
+class WebSearchSearching(_Item):
+    """The search runs."""
+
+    type: Literal["web-search-searching"] = "web-search-searching"
+
+
+class WebSearchOpenPage(_Item):
+    """The search opened a page."""
+
+    type: Literal["web-search-open-page"] = "web-search-open-page"
+    url: str | None = None
+
+
+class WebSearchDone(_Item):
+    """The search is over."""
+
+    type: Literal["web-search-done"] = "web-search-done"
+
+
+class ToolSearchResults(_Item):
+    """Results of a search: each has `url`, `title`, `snippet`, `ext`, all optional."""
+
+    type: Literal["tool-search-results"] = "tool-search-results"
+    tool: str = ""
+    results: list[dict[str, Any]] | None = None
+
+
+class Citation(Event):
+    """A source of the answer; indexes count characters of the answer's text."""
+
+    type: Literal["citation"] = "citation"
+    title: str | None = None
+    url: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+    output_index: int | None = None
+    content_index: int | None = None
+    annotation_index: int | None = None
+
+
+class FileSearchStarted(_Item):
+    """A file search begins."""
+
+    type: Literal["file-search-started"] = "file-search-started"
+
+
+class FileSearchSearching(_Item):
+    """The file search runs."""
+
+    type: Literal["file-search-searching"] = "file-search-searching"
+
+
+class FileSearchDone(_Item):
+    """The file search is over."""
+
+    type: Literal["file-search-done"] = "file-search-done"
+
+
+class CodeInterpreterStarted(_Item):
+    """The code interpreter is called."""
+
+    type: Literal["code-interpreter-started"] = "code-interpreter-started"
+
+
+class CodeInterpreterInterpreting(_Item):
+    """The code runs."""
+
+    type: Literal["code-interpreter-interpreting"] = "code-interpreter-interpreting"
+
+
+class CodeInterpreterDone(_Item):
+    """The code has run."""
+
+    type: Literal["code-interpreter-done"] = "code-interpreter-done"
+
+
+class CodeInterpreterCodeDelta(_Item):
+    """More of the code."""
+
+    type: Literal["code-interpreter-code-delta"] = "code-interpreter-code-delta"
+    delta: str = ""
+
+
+class CodeInterpreterCodeDone(_Item):
+    """All of the code."""
+
+    type: Literal["code-interpreter-code-done"] = "code-interpreter-code-done"
+    code: str = ""
+
+
+class McpArgsDelta(_Item):
+    """More of an MCP call's arguments."""
+
+    type: Literal["mcp-args-delta"] = "mcp-args-delta"
+    delta: str = ""
+
+
+class McpArgsDone(_Item):
+    """All of an MCP call's arguments."""
+
+    type: Literal["mcp-args-done"] = "mcp-args-done"
+    arguments: str = ""
+
+
+class McpInProgress(_Item):
+    """The MCP call runs."""
+
+    type: Literal["mcp-in-progress"] = "mcp-in-progress"
+
+
+class McpCompleted(_Item):
+    """The MCP call succeeded."""
+
+    type: Literal["mcp-completed"] = "mcp-completed"
+
+
+class McpFailed(_Item):
+    """The MCP call failed; no reason is given on the wire."""
+
+    type: Literal["mcp-failed"] = "mcp-failed"
+
+
+class McpListToolsInProgress(_Item):
+    """The tools of an MCP server are being listed."""
+
+    type: Literal["mcp-list-tools-in-progress"] = "mcp-list-tools-in-progress"
+
+
+class McpListToolsCompleted(_Item):
+    """The tools of an MCP server are listed."""
+
+    type: Literal["mcp-list-tools-completed"] = "mcp-list-tools-completed"
+
+
+class McpListToolsFailed(_Item):
+    """The tools of an MCP server could not be listed."""
+
+    type: Literal["mcp-list-tools-failed"] = "mcp-list-tools-failed"
+
+
+class ImageGenerationInProgress(_Item):
+    """An image is asked for."""
+
+    type: Literal["image-generation-in-progress"] = "image-generation-in-progress"
+
+
+class ImageGenerationGenerating(_Item):
+    """The image is being made."""
+
+    type: Literal["image-generation-generating"] = "image-generation-generating"
+
+
+class ImageGenerationPartialImage(_Item):
+    """A preview of the image, whole, in base64."""
+
+    type: Literal["image-generation-partial-image"] = "image-generation-partial-image"
+    partial_image_base64: str | None = None
+
+
+class ImageGenerationCompleted(_Item):
+    """The image is made."""
+
+    type: Literal["image-generation-completed"] = "image-generation-completed"

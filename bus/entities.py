@@ -1,0 +1,252 @@
+"""What a conversation adds up to: the entities that `Timeline` keeps, and the changes that it reports.
+
+Plain dataclasses without pydantic, so that a screen can import them before its first frame. Entities are changed
+in place by `Timeline` alone; everybody else reads them. `revision` grows with every change of an entity.
+Times are Unix milliseconds of the writer's clock, or None where the stream does not say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ToolState = Literal["writing", "waiting", "running", "done", "failed", "interrupted"]
+"""writing: the model writes the arguments; waiting: asked for, not running yet."""
+
+
+class TextBuffer:
+    """A text that grows by deltas: appending is O(1), reading joins once."""
+
+    __slots__ = ("_length", "_parts")
+
+    def __init__(self, text: str = "") -> None:
+        self._parts = [text] if text else []
+        self._length = len(text)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __str__(self) -> str:
+        if len(self._parts) > 1:
+            self._parts = ["".join(self._parts)]
+        return self._parts[0] if self._parts else ""
+
+    def append(self, delta: str) -> None:
+        """Add `delta` to the end."""
+        self._parts.append(delta)
+        self._length += len(delta)
+
+    def replace(self, text: str) -> None:
+        """Make `text` the whole text."""
+        self._parts = [text] if text else []
+        self._length = len(text)
+
+
+@dataclass(slots=True, kw_only=True)
+class Entity:
+    """One thing on the timeline. `done` entities are never reopened by a late delta."""
+
+    id: str
+    turn_id: str | None = None
+    message_id: str | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    first_entry_id: str = ""
+    last_entry_id: str = ""
+    revision: int = 0
+    done: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class UserText(Entity):
+    """What a person asked."""
+
+    text: str = ""
+    author: str | None = None
+    prompt_id: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class AssistantText(Entity):
+    """A segment of an answer, in Markdown. `interrupted`: by a person or a lost engine; `failed`: by an error."""
+
+    text: TextBuffer = field(default_factory=TextBuffer)
+    model: str | None = None
+    interrupted: bool = False
+    failed: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Thinking(Entity):
+    """One segment of reasoning, in Markdown. `redacted`: there was reasoning, the provider shows none of it."""
+
+    text: TextBuffer = field(default_factory=TextBuffer)
+    redacted: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolUse(Entity):
+    """A tool call: its arguments (`input`), its execution, its result. `source` is `provider` for a server tool."""
+
+    tool_call_id: str = ""
+    name: str = ""
+    input: TextBuffer = field(default_factory=TextBuffer)
+    result: str | None = None
+    state: ToolState = "waiting"
+    source: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class WebSearch(Entity):
+    """A search on the web at the provider."""
+
+    queries: list[str] = field(default_factory=list[str])
+    urls: list[str] = field(default_factory=list[str])
+    results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+
+@dataclass(slots=True, kw_only=True)
+class FileSearch(Entity):
+    """A search in files at the provider."""
+
+    results: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+
+@dataclass(slots=True, kw_only=True)
+class CodeInterpreter(Entity):
+    """Code that the provider runs."""
+
+    code: TextBuffer = field(default_factory=TextBuffer)
+    running: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class McpCall(Entity):
+    """An MCP call (or, with `listing`, the listing of a server's tools) that the provider makes."""
+
+    arguments: TextBuffer = field(default_factory=TextBuffer)
+    listing: bool = False
+    failed: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class GeneratedImage(Entity):
+    """An image that the provider makes; `image_base64` is the newest preview or the picture."""
+
+    image_base64: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Source:
+    """One cited source; indexes count characters of the answer's text."""
+
+    title: str | None = None
+    url: str | None = None
+    start_index: int | None = None
+    end_index: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Citations(Entity):
+    """The numbered sources of one message."""
+
+    sources: list[Source] = field(default_factory=list[Source])
+
+
+@dataclass(slots=True, kw_only=True)
+class Notice(Entity):
+    """One line that somebody should see: a log line, an info, a status, a retry, a pause."""
+
+    kind: Literal["log", "info", "status", "retry", "pause"] = "info"
+    level: str = ""
+    message: str = ""
+    fields: dict[str, Any] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class ModeSwitch(Entity):
+    """The agent's mode changed."""
+
+    from_mode: str = ""
+    to_mode: str = ""
+    analysis: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Failure(Entity):
+    """An error, in words for a person; `hint` says what to do."""
+
+    message: str = ""
+    code: str | None = None
+    hint: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Interruption(Entity):
+    """The answer stopped here: by `author`, or because its engine was lost (`reason` is `engine-lost`)."""
+
+    author: str | None = None
+    reason: str = "interrupt"
+
+
+@dataclass(slots=True, kw_only=True)
+class TurnSummary(Entity):
+    """The footer of an answered turn, over all its provider calls.
+
+    `output_tokens_per_second` counts from the first token to the last; times in ms.
+    """
+
+    model: str | None = None
+    stop_reason: str | None = None
+    calls: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    duration_ms: int | None = None
+    first_token_ms: int | None = None
+    output_tokens_per_second: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class UnknownEvent(Entity):
+    """An event of an unregistered type, or an entry that could not be read (`broken`): shown folded."""
+
+    type: str = ""
+    payload: str = ""
+    broken: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class GapMarker(Entity):
+    """`count` events are missing here (None: nobody knows how many)."""
+
+    count: int | None = None
+    reason: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class Created:
+    """`entity` is new, at the end of the timeline (or before `before`, where it belongs higher up)."""
+
+    entity: Entity
+    before: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class Appended:
+    """`delta` was added to the end of `entity`'s text (`text`, `input`, `code` or `arguments`)."""
+
+    entity: Entity
+    delta: str
+
+
+@dataclass(slots=True, frozen=True)
+class Updated:
+    """`entity` changed in another way than by text added to its end."""
+
+    entity: Entity
+
+
+Change = Created | Appended | Updated
+"""What `Timeline.apply` reports; the entities are the truth, changes say where to look."""

@@ -1,0 +1,49 @@
+"""What can go wrong on the bus, each with a message for a person.
+
+BusError
+├── StoreUnavailable     Redis cannot be reached, or does not answer in time: worth another try
+├── StoreRefused         Redis answers and refuses: another try gives the same answer
+│   ├── AccessDenied     password or permission
+│   └── WrongKeyType     the key holds something that is not a stream
+├── NoRedisBinary        no usable redis-server on this machine
+├── UnknownSession       no session of that name
+└── AmbiguousSession     several sessions of that name
+"""
+
+from __future__ import annotations
+
+
+class BusError(Exception):
+    """Base of all errors of the bus. `hint` says what to do next."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class StoreUnavailable(BusError):
+    """Redis cannot be reached, or does not answer in time. Another try may succeed."""
+
+
+class StoreRefused(BusError):
+    """Redis answers and refuses. Another try gives the same answer."""
+
+
+class AccessDenied(StoreRefused):
+    """The password is wrong or missing, or the user may not do this."""
+
+
+class WrongKeyType(StoreRefused):
+    """The key exists and is not a stream."""
+
+
+class NoRedisBinary(BusError):
+    """No redis-server 6.2 or newer was found, or the one found is older than the data."""
+
+
+class UnknownSession(BusError):
+    """No session has that id, id prefix or title."""
+
+
+class AmbiguousSession(BusError):
+    """Several sessions begin with that prefix or have that title."""

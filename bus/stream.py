@@ -1,0 +1,106 @@
+"""The contract of a stream: append idempotently, read from any position, block for what comes.
+
+`MemoryStream` (in `memory`) and `RedisStream` (in `redis`) keep it, and one test suite runs over both. A reader
+has a cursor of its own, the id of the last entry that it has taken in; consumer groups are never used for viewing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from .events import Event
+
+START = "0-0"
+"""The position before the first entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stream entry, read.
+
+    `id` is its position. `ts` is the writer's clock in Unix ms (a foreign entry without one has its id's time).
+    `n` is its dense number in the stream, `writer`, `epoch` and `seq` say who wrote it; all None in foreign entries.
+    `payload` is the event's JSON as it stood there. An unreadable entry has a `Broken` event.
+    """
+
+    id: str
+    event: Event
+    ts: int
+    payload: bytes = b""
+    n: int | None = None
+    writer: str | None = None
+    epoch: int | None = None
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One event to be appended: its JSON, and the writer's clock in Unix ms."""
+
+    payload: bytes
+    ts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records `first_seq`, `first_seq + 1`, … of `writer` in `epoch`. A retry sends the very same batch again."""
+
+    writer: str
+    epoch: int
+    first_seq: int
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class AppendResult:
+    """What became of a batch.
+
+    `ok`: the stream holds it all now, each record once. `duplicate`: it held it before. `gap`: the stream lacks what
+    came before (Redis lost it): rewind to `last_seq` + 1. `fenced`: a newer epoch writes here: stop.
+    `last_seq` is the writer's newest record in the stream, `n` the number of the stream's newest entry.
+    """
+
+    status: Literal["ok", "duplicate", "gap", "fenced"]
+    last_seq: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """`length` entries, from `first_id` to `last_id` (`START` both when empty). `n` is the newest number given."""
+
+    length: int
+    first_id: str
+    last_id: str
+    n: int
+
+
+class Stream(Protocol):
+    """A log of events. Every call raises a `BusError` when the store cannot be reached or refuses."""
+
+    @property
+    def key(self) -> str:
+        """The name it has in the store."""
+        ...
+
+    async def append(self, batch: Batch) -> AppendResult:
+        """Add the records that the stream does not hold yet, all or none. Safe to repeat."""
+        ...
+
+    async def read(self, after: str = START, count: int = 500) -> list[Entry]:
+        """The next entries after the position `after`, `count` at most; empty at the end."""
+        ...
+
+    async def read_last(self, count: int) -> list[Entry]:
+        """The newest `count` entries, oldest first."""
+        ...
+
+    async def wait(self, after: str, timeout: float, count: int = 500) -> list[Entry]:  # noqa: ASYNC109
+        """As `read`, but when there is nothing yet, wait up to `timeout` seconds for it."""
+        ...
+
+    async def info(self) -> StreamInfo:
+        """Its ends and its size now."""
+        ...
