@@ -29,7 +29,9 @@ def test_importing_the_bus_is_free() -> None:
     assert not modules_after("import bus") & (HEAVY | {"textual", "rich", "asyncio"})
 
 
-@pytest.mark.parametrize("name", ["events", "builtin_events", "codec", "timeline", "entry", "memory", "writer", "reader"])
+@pytest.mark.parametrize(
+    "name", ["events", "builtin_events", "codec", "timeline", "entry", "memory", "writer", "reader"]
+)
 def test_the_pure_part_of_the_bus_needs_no_redis(name: str) -> None:
     assert "redis" not in modules_after(f"import bus.{name}")
 

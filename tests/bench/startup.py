@@ -1,0 +1,98 @@
+"""From exec to the first key on the screen, beside a minimal Textual app in the same run; then what idling costs."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from .host import Host, cpu_seconds, processes_of, pss_mb, stop_all
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KEY = "¤"
+"""A key that stands on no first screen."""
+RIFFLE = [sys.executable, "-m", "tui"]
+MINIMAL = [sys.executable, "-m", "tests.bench.minimal_app"]
+RIFFLE_READY = b"\xe2\x9d\xaf"
+"""The mark before the prompt, ❯."""
+
+
+def environment(home: Path) -> dict[str, str]:
+    """A user's environment without keys, at home in `home`."""
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL")}
+    return kept | {
+        "HOME": str(home),
+        "RIFFLE_HOME": str(home),
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def time_to_key(argv: list[str], ready: bytes, home: Path) -> tuple[float, float]:
+    """Seconds from exec to the first frame, and to the echo of a key typed then."""
+    host = Host(argv, environment(home))
+    try:
+        shown = host.wait_for(ready)
+        host.type(KEY.encode())
+        return shown, host.wait_for(KEY.encode())
+    finally:
+        host.close()
+
+
+def measure_startup(repeats: int = 7) -> dict[str, float]:
+    """Medians in ms over interleaved runs: a first cold start, then `repeats` warm ones of each."""
+    home = Path(tempfile.mkdtemp(prefix="riffle-bench-"))
+    try:
+        cold = time_to_key(RIFFLE, RIFFLE_READY, home)
+        rows = [
+            (*time_to_key(MINIMAL, b"minimal-ready", home), *time_to_key(RIFFLE, RIFFLE_READY, home))
+            for _ in range(repeats)
+        ]
+    finally:
+        stop_all(home)
+    minimal_frame, minimal_key, frame, key = (statistics.median(column) * 1000 for column in zip(*rows, strict=True))
+    return {
+        "minimal app: first frame ms": minimal_frame,
+        "minimal app: first key ms": minimal_key,
+        "riffle: first frame ms": frame,
+        "riffle: first key ms": key,
+        "riffle: first key of a cold start ms": cold[1] * 1000,
+        "ratio of first keys (goal 1.4)": key / minimal_key,
+    }
+
+
+def measure_idle(seconds: float = 10.0) -> dict[str, float]:
+    """CPU in percent, bytes and memory of all processes while nobody does anything."""
+    home = Path(tempfile.mkdtemp(prefix="riffle-bench-"))
+    host = Host(RIFFLE, environment(home))
+    try:
+        host.wait_for(RIFFLE_READY)
+        host.settle(5.0)
+        pids = processes_of(home)
+        before = {pid: cpu_seconds(pid) for pid in pids}
+        written, began = len(host.output), time.perf_counter()
+        host.settle(seconds)
+        elapsed = time.perf_counter() - began
+        used = {pid: (cpu_seconds(pid) - before[pid]) / elapsed * 100 for pid in pids}
+        result = {f"idle CPU %: {role(pids[pid])}": share for pid, share in used.items()}
+        result["idle CPU %: all (goal 1)"] = sum(used.values())
+        result["idle bytes written per s"] = (len(host.output) - written) / elapsed
+        result["memory MB (PSS): terminal"] = sum(pss_mb(p) for p in pids if role(pids[p]) == "terminal")
+        result["memory MB (PSS): all"] = sum(pss_mb(p) for p in pids)
+        return result
+    finally:
+        host.close()
+        stop_all(home)
+
+
+def role(command: str) -> str:
+    """Which of riffle's processes a command line is."""
+    for name in ("redis-server", "keeper", "engine"):
+        if name in command:
+            return name
+    return "terminal"
