@@ -233,7 +233,8 @@ class Created:
     before: str | None = None
 
 
-@dataclass(slots=True, frozen=True)
+# Not frozen: there is one for every token, and a frozen dataclass takes twice as long to make.
+@dataclass(slots=True)
 class Appended:
     """`delta` was added to the end of `entity`'s text (`text`, `input`, `code` or `arguments`)."""
 
@@ -248,5 +249,43 @@ class Updated:
     entity: Entity
 
 
-Change = Created | Appended | Updated
+@dataclass(slots=True, frozen=True)
+class Removed:
+    """`entity` is not on the timeline any more: a footer that moves to the end, a loss that was none."""
+
+    entity: Entity
+
+
+Change = Created | Appended | Updated | Removed
 """What `Timeline.apply` reports; the entities are the truth, changes say where to look."""
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class TurnSpan:
+    """Where a turn stands on the timeline, for jumps and retries: its first and last entity, and how it ended.
+
+    `outcome` is None while it runs (or where nobody says). `supersedes` is the turn that it replaces.
+    """
+
+    id: str
+    first: Entity | None
+    last: Entity | None
+    outcome: Literal["finished", "stopped", "failed"] | None
+    parent_turn_id: str | None
+    supersedes: str | None
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class TimelineState:
+    """What is going on now: the running turn and since when, or `idle` with what was known last.
+
+    Tokens are those of the newest turn, over all its provider calls, so far; None where nobody counts.
+    """
+
+    status: Literal["idle", "answering"]
+    turn_id: str | None = None
+    since_ms: int | None = None
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    stop_reason: str | None = None

@@ -78,6 +78,11 @@ class Error(Event):
     # Until April 2025 the message stood here; Go errors encode as {}.
     error: Any = None
 
+    @property
+    def message(self) -> str:
+        """What went wrong, from whichever field has it."""
+        return self.error_string or (self.error if isinstance(self.error, str) else "")
+
 
 class Status(Event):
     """A short word on what is going on."""

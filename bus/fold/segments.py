@@ -1,0 +1,260 @@
+"""Answer text and reasoning: deltas, checkpoints, whole texts and ends become `AssistantText` and `Thinking`."""
+
+from __future__ import annotations
+
+from ..dialects import REASONING_TEXT
+from ..entities import AssistantText, GapMarker, TextBuffer, Thinking
+from ..events import (
+    Event,
+    Partial,
+    PartialThinking,
+    ReasoningSegmentFinished,
+    ReasoningSegmentStarted,
+    TextSegmentFinished,
+    TextSegmentStarted,
+)
+from .board import Board, Message, Segment
+from .pieces import insert, missing, repaired
+
+Delta = Partial | PartialThinking
+
+
+def fold_delta(board: Board, event: Delta) -> None:
+    """More text: to the segment of the delta before where nothing speaks against it, which costs least."""
+    segment = board.current
+    correlation = event.correlation
+    if (
+        segment is not None
+        and correlation is not None
+        and correlation.segment_id == segment.key
+        and event.offset == len(segment.entity.text)
+        and event.meta.message_id == segment.message.id
+        and not event.completion
+        and event.meta.usage is None
+        and not segment.entity.done
+        and segment.pieces is None
+        and type(event) is segment.delta_type
+    ):
+        segment.message.last_delta_ms = board.ts
+        board.append(segment.entity, segment.entity.text, event.delta)
+        return
+    _fold_any_delta(board, event)
+
+
+def _fold_any_delta(board: Board, event: Delta) -> None:
+    message = board.message_of(event)
+    if message.done or not (event.delta or event.completion):
+        return
+    if message.first_delta_ms is None:
+        message.first_delta_ms = board.ts
+    message.last_delta_ms = board.ts
+    kind = AssistantText if isinstance(event, Partial) else Thinking
+    correlation = event.correlation
+    if correlation is not None and correlation.segment_id:
+        _feed_keyed(board, message, kind, correlation.segment_id, event)
+    else:
+        _feed_open(board, message, kind, event)
+
+
+def _feed_keyed(board: Board, message: Message, kind: type[AssistantText | Thinking], key: str, event: Delta) -> None:
+    segment = find(message, kind, key) or open_segment(board, message, kind, key)
+    completion = event.completion
+    if completion and event.offset is not None:
+        # It may repeat the whole call, for readers that know no segments: its end is this segment.
+        length = event.offset + len(event.delta)
+        completion = completion[-length:] if length else None
+    _feed(board, segment, event.delta, completion, event.offset)
+    board.current = segment
+
+
+def _feed_open(board: Board, message: Message, kind: type[AssistantText | Thinking], event: Delta) -> None:
+    """Without a segment id the text goes to the open segment; after that one's end, it is a new segment."""
+    mine = [segment for segment in message.segments if type(segment.entity) is kind]
+    segment = mine[-1] if mine and not mine[-1].entity.done else None
+    source = event.correlation.source if event.correlation else None
+    if mine and source == REASONING_TEXT and mine[-1].source != REASONING_TEXT:
+        return
+    completion = event.completion
+    if completion:
+        shown = "".join(str(earlier.entity.text) for earlier in mine if earlier is not segment)
+        completion = _rest(completion, shown)
+        if not completion:
+            return
+    elif mine and mine[-1].source != source:
+        return
+    if segment is None:
+        segment = open_segment(board, message, kind, "")
+    segment.source = source
+    _feed(board, segment, event.delta, completion, event.offset)
+
+
+def _rest(completion: str, shown: str) -> str:
+    """What a call's whole text says beyond the segments before. Some producers begin anew with each segment."""
+    if completion.startswith(shown):
+        return completion[len(shown) :]
+    return "" if shown.startswith(completion) else completion
+
+
+def _feed(board: Board, segment: Segment, delta: str, completion: str | None, offset: int | None) -> None:
+    """Put text where it belongs. The cumulative text is trusted where there is one."""
+    entity = segment.entity
+    shown = len(entity.text)
+    if segment.sealed:
+        return
+    if isinstance(entity, Thinking):
+        entity.redacted = False
+    if segment.pieces is not None or (offset is not None and offset > shown and not completion):
+        _feed_pieces(board, segment, completion or delta, 0 if completion else offset)
+    elif completion:
+        # A shorter one comes late, unless it came for its own sake: then it takes text back.
+        if not (delta and str(entity.text).startswith(completion)):
+            board.rewrite(entity, entity.text, completion)
+    elif offset is not None and offset < shown:
+        if len(delta) > shown - offset:
+            board.append(entity, entity.text, delta[shown - offset :])
+    elif delta:
+        board.append(entity, entity.text, delta)
+
+
+def _feed_pieces(board: Board, segment: Segment, text: str, offset: int | None) -> None:
+    """A delta is missing: show what is known, until a late delta, a checkpoint or the final text fills the hole."""
+    entity = segment.entity
+    known = str(entity.text)
+    pieces = segment.pieces or ([(0, known)] if known else [])
+    end = pieces[-1][0] + len(pieces[-1][1]) if pieces else 0
+    pieces = insert(pieces, end if offset is None else offset, text)
+    segment.pieces = None if missing(pieces) == 0 else pieces
+    board.rewrite(entity, entity.text, "".join(piece for _, piece in pieces))
+
+
+def find(message: Message, kind: type[AssistantText | Thinking], key: str) -> Segment | None:
+    """The segment of that id; an open one that began before anybody named it takes the name."""
+    for segment in reversed(message.segments):
+        if type(segment.entity) is kind:
+            if segment.key == key:
+                return segment
+            if not segment.key and not segment.entity.done and not len(segment.entity.text):
+                segment.key = key
+                return segment
+    return None
+
+
+def open_segment(board: Board, message: Message, kind: type[AssistantText | Thinking], key: str) -> Segment:
+    """A new segment; what was written before it is done, though not sealed."""
+    pause(board, message)
+    name = key or str(len(message.segments))
+    if kind is Thinking:
+        segment = Segment(Thinking(id=f"thinking:{message.id}:{name}"), PartialThinking, message, key)
+    else:
+        entity = AssistantText(id=f"text:{message.id}:{name}", model=message.model)
+        segment = Segment(entity, Partial, message, key)
+    message.segments.append(segment)
+    board.create(segment.entity, message.turn, message)
+    return segment
+
+
+def insert_thinking(board: Board, message: Message, text: TextBuffer) -> None:
+    """Reasoning that is known only now stands before the rest of its message. Without a text it is redacted."""
+    thinking = Thinking(id=f"thinking:{message.id}", text=text, redacted=not len(text), done=True)
+    message.segments.insert(0, Segment(thinking, PartialThinking, message, "", sealed=True))
+    first = next((entity for entity in message.turn.entities if entity.message_id == message.id), None)
+    board.create(thinking, message.turn, message, before=first)
+    # Nobody says how long it took.
+    thinking.started_ms = thinking.ended_ms = None
+
+
+def pause(board: Board, message: Message) -> None:
+    """Something else begins in `message`: end what is open. Deltas with a segment id may still add to it."""
+    for segment in message.segments:
+        board.end(segment.entity)
+
+
+def end_thinking(board: Board, message: Message, event: Event) -> None:
+    """The reasoning so far has ended, or the one segment of it that `event` names."""
+    key = _key(event)
+    for segment in message.segments:
+        if isinstance(segment.entity, Thinking) and key in ("", segment.key):
+            board.end(segment.entity)
+
+
+def seal(board: Board, segment: Segment) -> None:
+    """Nothing can be added to `segment` any more; holes that are left are shown."""
+    if segment.sealed:
+        return
+    segment.sealed = True
+    board.end(segment.entity)
+    if segment.pieces:
+        count = missing(segment.pieces)
+        gap = GapMarker(id=f"gap:{segment.entity.id}", reason=f"{count} characters of this text are missing", done=True)
+        board.create(gap, segment.message.turn, segment.message, before=board.after(segment.entity))
+
+
+def repair(board: Board, message: Message, whole: str | None, *, only_more: bool = False) -> None:
+    """Make the text segments of `message` say `whole`; with `only_more`, if they say less so far."""
+    texts = [segment for segment in message.segments if isinstance(segment.entity, AssistantText)]
+    if not whole or (only_more and len(whole) <= sum(len(segment.entity.text) for segment in texts)):
+        return
+    if not texts:
+        segment = open_segment(board, message, AssistantText, "")
+        board.append(segment.entity, segment.entity.text, whole)
+        return
+    change = repaired([str(segment.entity.text) for segment in texts], whole)
+    if change is not None:
+        index, text = change
+        board.rewrite(texts[index].entity, texts[index].entity.text, text)
+        texts[index].pieces = None
+
+
+# -- segments that say when they begin and end ---------------------------------------------------------------------
+
+
+def fold_segment(board: Board, event: Event) -> None:
+    """A segment begins or is complete."""
+    message = board.message_of(event)
+    if message.done:
+        return
+    match event:
+        case TextSegmentStarted():
+            # The entity waits for the first text: an empty bubble helps nobody.
+            pause(board, message)
+        case ReasoningSegmentStarted():
+            start_thinking(board, message, event)
+        case TextSegmentFinished():
+            _finish(board, message, AssistantText, event, event.text)
+        case ReasoningSegmentFinished():
+            _finish(board, message, Thinking, event, event.text)
+        case _:
+            pass
+
+
+def start_thinking(board: Board, message: Message, event: Event) -> None:
+    """Reasoning begins: shown at once, as there may be no text to come."""
+    key = _key(event)
+    thoughts = [segment for segment in message.segments if isinstance(segment.entity, Thinking)]
+    known = find(message, Thinking, key) if key else next((one for one in thoughts if not one.entity.done), None)
+    if known is None and not message.done:
+        open_segment(board, message, Thinking, key)
+
+
+def _finish(
+    board: Board, message: Message, kind: type[AssistantText | Thinking], event: Event, text: str | None
+) -> None:
+    key = _key(event)
+    mine = [segment for segment in message.segments if type(segment.entity) is kind]
+    doubled = event.correlation is not None and event.correlation.source == REASONING_TEXT
+    segment = find(message, kind, key) if key else (mine[-1] if mine else None)
+    if segment is None:
+        if not text:
+            return
+        segment = open_segment(board, message, kind, key)
+    if doubled and segment.source != REASONING_TEXT and len(segment.entity.text):
+        board.end(segment.entity)
+        return
+    if text and not segment.sealed:
+        segment.pieces = None
+        board.rewrite(segment.entity, segment.entity.text, text)
+    seal(board, segment)
+
+
+def _key(event: Event) -> str:
+    return (event.correlation.segment_id or "") if event.correlation else ""
