@@ -5,6 +5,8 @@ BusError
 ├── StoreRefused         Redis answers and refuses: another try gives the same answer
 │   ├── AccessDenied     password or permission
 │   └── WrongKeyType     the key holds something that is not a stream
+├── Fenced               a newer engine writes to the session: this one must stop
+├── LeaseTaken           another engine answers the session now
 ├── NoRedisBinary        no usable redis-server on this machine
 ├── UnknownSession       no session of that name
 └── AmbiguousSession     several sessions of that name
@@ -35,6 +37,14 @@ class AccessDenied(StoreRefused):
 
 class WrongKeyType(StoreRefused):
     """The key exists and is not a stream."""
+
+
+class Fenced(BusError):
+    """A newer engine writes to this session, or the session was deleted. Nothing of this writer is taken any more."""
+
+
+class LeaseTaken(BusError):
+    """Another engine answers this session now."""
 
 
 class NoRedisBinary(BusError):

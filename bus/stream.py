@@ -45,12 +45,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records `first_seq`, `first_seq + 1`, … of `writer` in `epoch`. A retry sends the very same batch again."""
+    """Records `first_seq`, `first_seq + 1`, … of `writer` in `epoch`. A retry sends the very same batch again.
+
+    `follows` is the record that must stand before them, `first_seq - 1` if None. It is lower where the records between
+    are lost for good and the first of these says so.
+    """
 
     writer: str
     epoch: int
     first_seq: int
     records: Sequence[Record]
+    follows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One provider call: what is asked of which model."""
+    """One provider call: what is asked of which model.
+
+    The three ids are only for the `meta` of its events. `settings` that a provider does not know are left alone.
+    """
 
     model: str
     blocks: Sequence[Block]
@@ -52,6 +55,9 @@ class Request:
     temperature: float | None = None
     thinking_budget: int | None = None
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    session_id: str | None = None
+    inference_id: str | None = None
+    turn_id: str | None = None
 
 
 class Provider(Protocol):
@@ -71,30 +77,62 @@ class Provider(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """A prompt that this engine has claimed, with the fenced sink that its events go to."""
+class Work(Protocol):
+    """A prompt that this engine has claimed. `model` may be empty: the engine's own. `options` are its profile."""
 
-    prompt_id: str
-    text: str
-    author: str
-    model: str
-    supersedes: str | None
-    options: Mapping[str, str]
+    @property
+    def prompt_id(self) -> str:
+        """The prompt's id, which `finish` needs."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What is asked."""
+        ...
+
+    @property
+    def author(self) -> str:
+        """Who asks, as user@host."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """The model that shall answer."""
+        ...
+
+    @property
+    def supersedes(self) -> str | None:
+        """The turn that this one replaces."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """Settings that travel with the prompt."""
+        ...
 
 
 class Seat(Protocol):
     """The place from which one engine answers one session: the lease, the queue, the history and the sink."""
 
-    session_id: str
-    sink: EventSink
+    @property
+    def session_id(self) -> str:
+        """The session that is answered."""
+        ...
+
+    @property
+    def sink(self) -> EventSink:
+        """Where its events go, fenced: once another engine has the lease, publishing fails."""
+        ...
 
     async def next_work(self) -> Work | None:
-        """The next prompt, claimed for this engine; waits for one. None: nobody has needed the engine for long."""
+        """The next prompt, claimed for this engine; waits for one. None: nobody has needed the engine for long.
+
+        Cancelled, it claims nothing, or returns what it has just claimed.
+        """
         ...
 
     async def interrupted(self) -> str:
-        """Wait until somebody asks to stop the running turn; the author."""
+        """Wait until somebody asks to stop the running turn; the author. Waits through an outage of the store."""
         ...
 
     async def finish(self, work: Work) -> None:

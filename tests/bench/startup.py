@@ -16,8 +16,8 @@ KEY = "¤"
 """A key that stands on no first screen."""
 RIFFLE = [sys.executable, "-m", "tui"]
 MINIMAL = [sys.executable, "-m", "tests.bench.minimal_app"]
-RIFFLE_READY = b"\xe2\x9d\xaf"
-"""The mark before the prompt, ❯."""
+RIFFLE_READY = b"Ask anything"
+"""What stands in the empty prompt."""
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -1,0 +1,196 @@
+"""The wire: what stands in one entry of a stream, written and read.
+
+An entry is a Watermill message (as watermill-redisstream writes it: three fields, in any order) with fields of ours
+beside it, which Watermill ignores. `docs/wire.md` describes them for strangers. Reading never raises: what cannot be
+read becomes a `Broken` event with the reason, what has another shape becomes an `Unknown` that shows its fields.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from .codec import decode
+from .events import Broken, Event, Final, Partial, Unknown
+from .meta import ZERO_ID, Metadata
+from .stream import START, Entry, Record
+
+VERSION = 1
+"""Major version of the wire that is written here and the newest that can be read."""
+
+LAST_PART = 2**64 - 1
+"""The greatest value that each half of an entry's id can have."""
+
+Fields = Mapping[bytes, bytes]
+
+_UUID = b"_watermill_message_uuid"
+_ID = re.compile(r"(\d{1,20})(?:-(\d{1,20}))?")
+
+
+def write_fields(record: Record, *, writer: str, epoch: int, seq: int) -> tuple[bytes | str | int, ...]:
+    """Names and values of an entry, alternating, always as many. The stream itself adds `n`, which it alone knows."""
+    return (
+        _UUID,
+        str(uuid.uuid4()),
+        b"metadata",
+        b"",
+        b"payload",
+        record.payload,
+        b"v",
+        VERSION,
+        b"ts",
+        record.ts,
+        b"w",
+        writer,
+        b"e",
+        epoch,
+        b"q",
+        seq,
+    )
+
+
+def position(entry_id: str) -> tuple[int, int]:
+    """An entry's id as numbers, so that positions can be compared; raises ValueError when it is none."""
+    found = _ID.fullmatch(entry_id)
+    if not found:
+        raise ValueError(f"{entry_id!r} is not a position in a stream; one looks like 1700000000000-0")
+    return int(found[1]), int(found[2] or 0)
+
+
+def position_before(entry_id: str) -> str:
+    """The greatest position below `entry_id`: reading after it begins with that very entry."""
+    ms, seq = position(entry_id)
+    if seq:
+        return f"{ms}-{seq - 1}"
+    return f"{ms - 1}-{LAST_PART}" if ms else START
+
+
+class Shape(Protocol):
+    """Makes an event of an entry's fields, for streams of other shapes than ours."""
+
+    def read(self, entry_id: str, fields: Fields) -> Event:
+        """The event; never raises."""
+        ...
+
+
+@dataclass
+class PlainText:
+    """A plain token stream: each entry has one text field, `text_field`.
+
+    `id_field` tells answers apart that interleave. An entry whose text is `end_value` ends its answer. Without an
+    `id_field` the next answer begins behind the end, so such a stream is read forwards.
+    """
+
+    text_field: str
+    id_field: str | None = None
+    end_value: str | None = None
+    _message: str = ZERO_ID
+
+    def read(self, entry_id: str, fields: Fields) -> Event:
+        """A `Partial`, a `Final` at the end of an answer, an `Unknown` where the text field is missing."""
+        text = fields.get(self.text_field.encode())
+        if text is None:
+            return _foreign(fields)
+        message = _text(fields.get(self.id_field.encode(), b"")) if self.id_field else self._message
+        meta = Metadata(message_id=message or ZERO_ID)
+        if self.end_value is None or _text(text) != self.end_value:
+            return Partial(meta=meta, delta=_text(text))
+        if not self.id_field:
+            self._message = f"after-{entry_id}"
+        return Final(meta=meta)
+
+
+class Watermill:
+    """The shape of our own entries and of Geppetto's: the event's JSON in `payload`."""
+
+    def read(self, entry_id: str, fields: Fields) -> Event:
+        """The event in the payload. A message without a payload or metadata has an empty one."""
+        payload = fields.get(b"payload")
+        if payload is None:
+            if _UUID not in fields:
+                return _foreign(fields)
+            payload = b""
+        version = _number(fields.get(b"v")) or VERSION
+        if version > VERSION:
+            reason = f"Written by a newer riffle (wire version {version}, known here: {VERSION}). Update to read it."
+            return Broken(reason=reason, raw=_text(payload))
+        metadata = fields.get(b"metadata")
+        if metadata:
+            try:
+                read_metadata(metadata)
+            except ValueError as error:
+                return Broken(reason=f"The entry's metadata cannot be read: {error}.", raw=_text(payload))
+        return decode(payload)
+
+
+WATERMILL = Watermill()
+
+
+def read_entry(entry_id: str, fields: Fields, shape: Shape = WATERMILL) -> Entry:
+    """One entry as a stream gave it."""
+    ts = _number(fields.get(b"ts"))
+    writer = fields.get(b"w")
+    return Entry(
+        id=entry_id,
+        event=shape.read(entry_id, fields),
+        ts=position(entry_id)[0] if ts is None else ts,
+        payload=fields.get(b"payload", b""),
+        n=_number(fields.get(b"n")),
+        writer=None if writer is None else _text(writer),
+        epoch=_number(fields.get(b"e")),
+        seq=_number(fields.get(b"q")),
+    )
+
+
+def read_metadata(raw: bytes) -> dict[str, str]:
+    """Watermill's metadata: nothing, nil, or a msgpack map of texts (as str or bin; a nil value is an empty text).
+
+    As Watermill reads it: the last of equal keys wins, what follows the map is ignored. Anything else is a ValueError.
+    """
+    if not raw:
+        return {}
+    import msgpack  # only Go programs of others write metadata
+
+    unpacker = cast(Any, msgpack).Unpacker(raw=True, strict_map_key=False)
+    unpacker.feed(raw)
+    try:
+        found: object = unpacker.unpack()
+    except (ValueError, cast(Any, msgpack).UnpackException) as error:
+        raise ValueError(str(error) or "it is cut off") from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise ValueError(f"it is a {type(found).__name__}, not a map")
+    return {_metadata_text(key): _metadata_text(value) for key, value in cast("dict[object, object]", found).items()}
+
+
+def _metadata_text(value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, bytes):
+        raise ValueError(f"it holds a {type(value).__name__} where a text belongs")
+    return _text(value)
+
+
+def _foreign(fields: Fields) -> Event:
+    shown: dict[str, Any] = {_text(name): _text(value) for name, value in fields.items()}
+    # An Unknown's own fields keep their meaning; the entry's stand below one name.
+    return Unknown.model_validate({"type": "foreign-entry", "fields": shown})
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def _number(raw: bytes | None) -> int | None:
+    # isdigit() on bytes is ASCII only; twenty digits hold every 64-bit number and stop hostile lengths.
+    return int(raw) if raw is not None and raw.isdigit() and len(raw) <= 20 else None
+
+
+def pair_up(flat: Sequence[bytes]) -> Fields:
+    """Alternating names and values, as Redis sends them, as a mapping; the last of equal names wins."""
+    names = iter(flat)
+    return dict(zip(names, names, strict=False))

@@ -1,0 +1,45 @@
+"""What a reader hands to a viewer, item by item. Plain dataclasses, so that a screen can import them at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .session import ConnectionState, EngineLease, Queue
+
+if TYPE_CHECKING:
+    from .stream import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesRead:
+    """The next entries, in order, each once. What is missing is an entry with a `Gap` event, its id the position
+    behind which it is missing. `caught_up`: these are the newest for now.
+    """
+
+    entries: list[Entry]
+    caught_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChanged:
+    """The prompts that wait are these now."""
+
+    queue: Queue
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseChanged:
+    """This engine answers now; None: no engine is there."""
+
+    lease: EngineLease | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChanged:
+    """The store is reached in another way than before. After `denied` nothing follows."""
+
+    state: ConnectionState
+
+
+FeedItem = EntriesRead | QueueChanged | LeaseChanged | ConnectionChanged

@@ -1,0 +1,1 @@
+"""Sessions in Redis: the one package that imports redis. `store` is its face."""

@@ -1,0 +1,139 @@
+"""The lease: which engine answers a session now, and how everybody sees that it is alive.
+
+Its owner renews it three times in its lifetime. Each claim begins a new epoch, which fences the writes of every engine
+before it, however late they come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+from ..errors import BusError, LeaseTaken, StoreUnavailable
+from ..session import EngineLease
+from .connection import Connection, Script
+from .keys import SessionKeys
+from .sessions import deleted
+
+_CLAIM, _RENEW, _RELEASE = Script("lease_claim"), Script("lease_renew"), Script("lease_release")
+
+
+class Lease:
+    """One engine's hold on one session."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        keys: SessionKeys,
+        *,
+        engine_id: str,
+        version: str,
+        seconds: float,
+        on_forgotten: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._seconds = seconds
+        self._on_forgotten = on_forgotten
+        self._task: asyncio.Task[None] | None = None
+        self.held = EngineLease(
+            engine_id=engine_id,
+            epoch=0,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=version,
+            busy=False,
+            started_ms=time.time_ns() // 1_000_000,
+        )
+        self.lost: BusError | None = None
+
+    async def claim(self) -> int:
+        """Become the session's engine; the new epoch. Raises `LeaseTaken` while another engine is alive there."""
+        keys = self._keys
+        reply = await self._connection.run(
+            _CLAIM,
+            (keys.lease, keys.state, keys.tombstone, keys.control),
+            *(self.held.engine_id, self._lifetime_ms, json.dumps(asdict(self.held))),
+        )
+        match reply:
+            case [b"ok", epoch]:
+                self.held = replace(self.held, epoch=epoch)
+                self._task = asyncio.create_task(self._keep(), name=f"lease of {keys.id}")
+                return epoch
+            case [b"taken", raw]:
+                other = read_lease(raw)
+                where = f"{other.host}, process {other.pid}" if other else "another place"
+                raise LeaseTaken(
+                    f"An engine answers the session {keys.id} already ({where}).",
+                    f"Watch it with `riffle attach {keys.id}`.",
+                )
+            case _:
+                raise deleted(keys.id)
+
+    async def set_busy(self, busy: bool) -> None:
+        """Tell everybody whether this engine works on a turn."""
+        self.held = replace(self.held, busy=busy)
+        await self._renew()
+
+    async def release(self) -> None:
+        """Give the session up, if Redis can be reached; else the lease runs out by itself."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        try:
+            await self._connection.run(_RELEASE, (self._keys.lease, self._keys.control), self.held.engine_id)
+        except BusError:
+            return
+
+    @property
+    def _lifetime_ms(self) -> int:
+        return int(self._seconds * 1000)
+
+    async def _keep(self) -> None:
+        while self.lost is None:
+            await asyncio.sleep(self._seconds / 3)
+            await self._renew()
+
+    async def _renew(self) -> None:
+        keys = self._keys
+        try:
+            answer = await self._connection.run(
+                _RENEW,
+                (keys.lease, keys.state, keys.tombstone, keys.meta),
+                *(self.held.engine_id, self._lifetime_ms, json.dumps(asdict(self.held)), self.held.epoch),
+            )
+            if answer == b"forgotten":
+                await self._on_forgotten()
+        except StoreUnavailable:
+            return  # the next time is soon
+        except BusError as error:
+            self.lost = error
+        else:
+            if answer == b"lost":
+                self.lost = LeaseTaken(
+                    f"Another engine has taken the session {keys.id} over, or it was deleted.",
+                    f"Look at it with `riffle attach {keys.id}`.",
+                )
+
+
+def read_lease(raw: bytes | None) -> EngineLease | None:
+    """The lease as its key holds it; None where there is none or it makes no sense."""
+    try:
+        found: Any = json.loads(raw or b"null")
+        return EngineLease(
+            engine_id=str(found["engine_id"]),
+            epoch=int(found["epoch"]),
+            host=str(found["host"]),
+            pid=int(found["pid"]),
+            version=str(found["version"]),
+            busy=bool(found["busy"]),
+            started_ms=int(found["started_ms"]),
+        )
+    except (ValueError, TypeError, LookupError):
+        return None

@@ -1,0 +1,17 @@
+-- Keeps a lease alive; brings it back where it is gone (the engine was slow, or Redis lost it) and nobody has taken over.
+--
+-- KEYS  lease, state, tombstone, meta
+-- ARGV  engine_id, lifetime in ms, the lease as JSON, its epoch
+-- Reply 'ok' | 'lost' | 'forgotten' (renewed, but Redis does not know the session any more)
+
+local held = redis.call('GET', KEYS[1])
+if redis.call('EXISTS', KEYS[3]) == 1
+  or (held and cjson.decode(held).engine_id ~= ARGV[1])
+  or tonumber(redis.call('HGET', KEYS[2], 'e') or 0) > tonumber(ARGV[4]) then
+  return 'lost'
+end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
+if redis.call('EXISTS', KEYS[4]) == 0 then
+  return 'forgotten'
+end
+return 'ok'

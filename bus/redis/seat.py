@@ -1,0 +1,247 @@
+"""The seat: the place from which one engine answers one session. The implementation of `engine.ports.Seat`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Protocol, Self
+
+from ..entry import pair_up
+from ..errors import StoreUnavailable
+from ..events import Event, ProviderBlock, ToolCallExecute, UserMessage
+from ..retry import backoff, insist
+from ..session import SessionInfo
+from ..stream import START
+from ..writer import Writer
+from .commands import Claim, Commands
+from .connection import Connection
+from .keys import SessionKeys
+from .lease import Lease
+from .sessions import Sessions, title_of
+from .stream import RedisStream, block_on
+
+WAIT_SECONDS = 2.0
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedPrompt:
+    """A prompt that this engine has claimed. The fields of `engine.ports.Work`; `deliveries` counts its claims."""
+
+    prompt_id: str
+    text: str
+    author: str
+    model: str
+    supersedes: str | None
+    options: Mapping[str, str]
+    deliveries: int = 1
+
+
+class Finished(Protocol):
+    """What `finish` needs to know of a piece of work."""
+
+    @property
+    def prompt_id(self) -> str:
+        """The prompt's id."""
+        ...
+
+
+class SessionSeat:
+    """Use it as a context: entering claims the lease (a new epoch), leaving writes the rest and gives it up.
+
+    Redis being away makes every method wait, not fail. Each raises `LeaseTaken` or `Fenced` when another engine has
+    taken over. `idle_seconds` is how long `next_work` waits for a prompt; None is for ever.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        session_id: str,
+        *,
+        engine_id: str,
+        version: str = "",
+        lease_seconds: float = 6.0,
+        idle_seconds: float | None = 600.0,
+        completions: bool = False,
+    ) -> None:
+        self.session_id = session_id
+        self._connection = connection
+        self._keys = SessionKeys(session_id)
+        self._stream = RedisStream(connection, self._keys.events, session=self._keys)
+        self._sessions = Sessions(connection)
+        self._commands = Commands(connection, self._keys)
+        self._lease = Lease(
+            connection,
+            self._keys,
+            engine_id=engine_id,
+            version=version,
+            seconds=lease_seconds,
+            on_forgotten=self._restore_session,
+        )
+        self._engine_id = engine_id
+        self._idle_seconds = idle_seconds
+        self._completions = completions
+        self._claim: Claim | None = None
+        self._info: SessionInfo | None = None
+        self._heard = {self._keys.prompts: START, self._keys.control: START}
+        self.sink: Writer
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of its writes."""
+        return self._lease.held.epoch
+
+    async def __aenter__(self) -> Self:
+        epoch = await self._lease.claim()
+        self.sink = Writer(self._stream, writer=self._engine_id, epoch=epoch, completions=self._completions)
+        self._info = await self._sessions.get(self.session_id)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self.sink.aclose()
+        finally:
+            await self._lease.release()
+
+    async def next_work(self) -> ClaimedPrompt | None:
+        """The next prompt, claimed for this engine; waits for one. None: nobody has needed the engine for long.
+
+        Cancelled, it claims nothing, or returns what it has just claimed.
+        """
+        began, attempt = time.monotonic(), 0
+        while True:
+            self._check_lease()
+            idle = time.monotonic() - began
+            if self._idle_seconds is not None and idle >= self._idle_seconds:
+                return None
+            try:
+                work = await self._try_claim()
+                if work:
+                    return work
+                attempt = 0
+                await self._wait_for_stir(WAIT_SECONDS, idle)
+            except StoreUnavailable:
+                await asyncio.sleep(backoff(attempt))
+                attempt += 1
+
+    async def interrupted(self) -> str:
+        """Wait until somebody asks to stop the running turn; the author."""
+        after, attempt = self._claim.control_id if self._claim else START, 0
+        while True:
+            try:
+                reply = await block_on(self._connection, {self._keys.control: after}, WAIT_SECONDS, CHUNK)
+            except StoreUnavailable:
+                await asyncio.sleep(backoff(attempt))
+                attempt += 1
+                continue
+            attempt = 0
+            for entry_id, flat in reply.get(self._keys.control, ()):
+                after = entry_id.decode()
+                fields = pair_up(flat)
+                if fields.get(b"type") == b"interrupt":
+                    return fields.get(b"author", b"").decode(errors="replace")
+
+    async def finish(self, work: Finished) -> None:
+        """All events of `work` are published: when they are in the stream, it will not be claimed again."""
+        claim = self._claim
+        if claim is None or claim.prompt.id != work.prompt_id:
+            raise ValueError(f"The prompt {work.prompt_id} is not the one that was claimed.")
+        await self.sink.flush()
+        await insist(lambda: self._commands.finish(claim.entry_id))
+        self._claim = None
+        await self._lease.set_busy(False)
+        await insist(lambda: self._sessions.note(self.session_id, messages=1))
+
+    async def history(self) -> AsyncIterator[Event]:
+        """All events of the session's stream, oldest first; blocks that lie elsewhere are put back in."""
+        after = START
+        while True:
+            entries = await insist(lambda after=after: self._stream.read(after, CHUNK))
+            for entry in entries:
+                yield await self._whole(entry.event)
+            if len(entries) < CHUNK:
+                return
+            after = entries[-1].id
+
+    # ----------------------------------------------------------------------------------------------------------
+
+    def _check_lease(self) -> None:
+        if self._lease.lost:
+            raise self._lease.lost
+
+    async def _try_claim(self) -> ClaimedPrompt | None:
+        claim = await self._claim_next()
+        if claim is None:
+            return None
+        if claim.again and not await self._may_repeat(claim):
+            await self._commands.finish(claim.entry_id)
+            return None
+        self._claim = claim
+        prompt = claim.prompt
+        await self._lease.set_busy(True)
+        title = title_of(prompt.text)
+        await insist(lambda: self._sessions.note(self.session_id, messages=1, title=title, model=prompt.model))
+        return ClaimedPrompt(
+            prompt_id=prompt.id,
+            text=prompt.text,
+            author=prompt.author,
+            model=prompt.model,
+            supersedes=prompt.supersedes,
+            options=prompt.options,
+            deliveries=claim.deliveries,
+        )
+
+    async def _claim_next(self) -> Claim | None:
+        asking = asyncio.ensure_future(self._commands.claim(self._engine_id))
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            # Redis may have handed a prompt out by now: then it is answered, and not lost between here and there.
+            with suppress(StoreUnavailable):
+                if claim := await asking:
+                    return claim
+            raise
+
+    async def _may_repeat(self, claim: Claim) -> bool:
+        """Whether a prompt that a dead engine had may be answered again.
+
+        Always while nothing of it is in the stream. Else only where its loss means `retry` and no tool has run; a
+        prompt whose loss means `stop` is closed, and its turn is marked as cut off by whoever reads the history.
+        """
+        begun = False
+        async for event in self.history():
+            match event:
+                case UserMessage():
+                    begun = begun or event.prompt_id == claim.prompt.id
+                case ToolCallExecute() if begun:
+                    return False
+                case _:
+                    pass
+        return not begun or claim.prompt.on_loss == "retry"
+
+    async def _wait_for_stir(self, seconds: float, idle: float) -> None:
+        """Wait until something comes into prompts or control, at most until it is time to leave."""
+        if self._idle_seconds is not None:
+            seconds = min(seconds, max(self._idle_seconds - idle, 0.01))
+        reply = await block_on(self._connection, self._heard, seconds, CHUNK)
+        for key, entries in reply.items():
+            self._heard[key] = entries[-1][0].decode()
+
+    async def _whole(self, event: Event) -> Event:
+        if not isinstance(event, ProviderBlock) or event.block is not None or event.block_key is None:
+            return event
+        key = event.block_key
+        raw = await insist(lambda: self._stream.get_block(key))
+        return event if raw is None else event.model_copy(update={"block": json.loads(raw), "block_key": None})
+
+    async def _restore_session(self) -> None:
+        """Redis came back without the session: what is known of it is written again, as of a new stream."""
+        if self._info:
+            self._info = await self._sessions.create(replace(self._info, stream_epoch="", updated_ms=0))

@@ -1,0 +1,199 @@
+"""What is listed of sessions: made, found by name, changed, deleted for good.
+
+The meta hashes are the truth; the sorted set of ids is a hint that finds them fast, repaired by a scan.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from ..entry import pair_up
+from ..errors import AmbiguousSession, UnknownSession
+from ..session import Answering, SessionInfo
+from .connection import Connection, Script
+from .keys import META_PATTERN, SESSIONS, SessionKeys, session_of_meta
+
+TOMBSTONE_DAYS = 30
+"""Longer than any journal lives that could bring a deleted session back."""
+
+SCAN_AT_MOST_KEYS = 200_000
+"""In a database with more keys than that, which is somebody else's too, only the index says what sessions there are."""
+
+TITLE_CHARS = 60
+SHOWN_CANDIDATES = 5
+
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID_BEGAN = 1_735_689_600
+"""2025-01-01: six digits of seconds since then last until 2059."""
+
+_TOUCH = Script("touch")
+
+
+def new_session_id(now: float) -> str:
+    """An id whose first six letters are the second it was made in, so that ids sort by time; eight more are random."""
+    seconds = max(0, int(now) - _ID_BEGAN)
+    when = "".join(_DIGITS[seconds >> shift & 31] for shift in range(25, -5, -5))
+    return when + "".join(secrets.choice(_DIGITS) for _ in range(8))
+
+
+def title_of(prompt: str) -> str:
+    """A session's title: the first line of its first prompt, shortened."""
+    line = next((line.strip() for line in prompt.splitlines() if line.strip()), "")
+    return line if len(line) <= TITLE_CHARS else line[: TITLE_CHARS - 1].rstrip() + "…"
+
+
+class Sessions:
+    """The sessions of one Redis."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create(self, info: SessionInfo) -> SessionInfo:
+        """Make a session; id, times and stream epoch are filled in where they are missing."""
+        now = time.time_ns() // 1_000_000
+        made = replace(
+            info,
+            id=info.id or new_session_id(now / 1000),
+            created_ms=info.created_ms or now,
+            updated_ms=info.updated_ms or now,
+            stream_epoch=info.stream_epoch or secrets.token_hex(16),
+        )
+        await self.restore(made)
+        return made
+
+    async def restore(self, info: SessionInfo) -> None:
+        """Write all that is known of a session; nothing, where it was deleted."""
+        fields = {name: str(value) for name, value in asdict(info).items() if name not in ("id", "live")}
+        await self._touch(info.id, "", 0, fields)
+        await self._connection.call("ZADD", SESSIONS, info.updated_ms or 0, info.id)
+
+    async def set(self, session_id: str, fields: Mapping[str, str | int]) -> None:
+        """Set fields of `SessionInfo`."""
+        await self._touch(session_id, "", 0, fields)
+
+    async def note(self, session_id: str, *, messages: int, title: str = "", model: str = "") -> None:
+        """Something was said there: `messages` is added, `title` set where there is none, `model` where it is given."""
+        now = time.time_ns() // 1_000_000
+        fields: dict[str, str | int] = {"updated_ms": now}
+        if model:
+            fields["model"] = model
+        await self._touch(session_id, title, messages, fields)
+        await self._connection.call("ZADD", SESSIONS, now, session_id)
+
+    async def _touch(self, session_id: str, title: str, messages: int, fields: Mapping[str, str | int]) -> None:
+        keys = SessionKeys(session_id)
+        flat = [part for pair in fields.items() for part in pair]
+        if not await self._connection.run(_TOUCH, (keys.meta, keys.tombstone), title, messages, *flat):
+            raise deleted(session_id)
+
+    async def get(self, session_id: str) -> SessionInfo | None:
+        """The session with that very id."""
+        found = await self._load([session_id])
+        return found[0] if found else None
+
+    async def all(self) -> list[SessionInfo]:
+        """All sessions, the newest first."""
+        ids = dict.fromkeys(raw.decode() for raw in await self._connection.call("ZREVRANGE", SESSIONS, 0, -1))
+        scanned = await self._scan()
+        found = await self._load([*ids, *(scanned - ids.keys())])
+        await self._repair(ids.keys(), found)
+        return sorted(found, key=lambda info: (info.updated_ms, info.id), reverse=True)
+
+    async def find(self, name: str) -> SessionInfo:
+        """The session that `name` means: exact title, then id, then unique beginning of an id, then of a title."""
+        sessions = await self.all()
+        lowered = name.lower()
+        for fits in (
+            [info for info in sessions if info.title == name],
+            [info for info in sessions if info.id == lowered],
+            [info for info in sessions if info.id.startswith(lowered)],
+            [info for info in sessions if info.title.lower().startswith(lowered)],
+        ):
+            if len(fits) == 1 and name:
+                return fits[0]
+            if fits and name:
+                raise _ambiguous(name, fits)
+        raise UnknownSession(
+            f"There is no session {name!r}.",
+            "`riffle sessions list` shows what there is." if sessions else "There are no sessions yet.",
+        )
+
+    async def delete(self, session_id: str) -> None:
+        """Delete all of a session. A tombstone stays, so that no late writer brings it back."""
+        keys = SessionKeys(session_id)
+        await self._connection.call("SET", keys.tombstone, 1, "EX", TOMBSTONE_DAYS * 86400)
+        await self._connection.call("ZREM", SESSIONS, session_id)
+        # One command, so that nobody sees half a session.
+        named = (
+            keys.meta,
+            keys.events,
+            keys.state,
+            keys.prompts,
+            keys.prompt_ids,
+            keys.control,
+            keys.paused,
+            keys.lease,
+        )
+        await self._connection.call("DEL", *named)
+        rest = [key async for key in self._connection.scan(keys.all_pattern) if key != keys.tombstone]
+        await self._connection.call_many([("DEL", key) for key in rest])
+
+    async def _scan(self) -> set[str]:
+        if await self._connection.call("DBSIZE") > SCAN_AT_MOST_KEYS:
+            return set()
+        return {session_of_meta(key) async for key in self._connection.scan(META_PATTERN)}
+
+    async def _load(self, ids: Sequence[str]) -> list[SessionInfo]:
+        commands: list[tuple[str, str]] = []
+        for session_id in ids:
+            keys = SessionKeys(session_id)
+            commands += [("HGETALL", keys.meta), ("EXISTS", keys.lease)]
+        replies = await self._connection.call_many(commands)
+        found = zip(ids, replies[::2], replies[1::2], strict=True)
+        return [read_info(session_id, flat, live=bool(live)) for session_id, flat, live in found if flat]
+
+    async def _repair(self, indexed: Any, found: Sequence[SessionInfo]) -> None:
+        there = {info.id: info.updated_ms for info in found}
+        gone = [("ZREM", SESSIONS, session_id) for session_id in indexed if session_id not in there]
+        new = [("ZADD", SESSIONS, ms, session_id) for session_id, ms in there.items() if session_id not in indexed]
+        await self._connection.call_many([*gone, *new])
+
+
+def read_info(session_id: str, flat: Sequence[bytes], *, live: bool) -> SessionInfo:
+    """A session's meta hash; odd values there become the defaults."""
+    meta = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pair_up(flat).items()}
+    answering: Answering = "pool" if meta.get("answering") == "pool" else "private"
+
+    def number(name: str) -> int:
+        text = meta.get(name, "")
+        return int(text) if text.isdecimal() and len(text) < 20 else 0
+
+    return SessionInfo(
+        id=session_id,
+        title=meta.get("title", ""),
+        model=meta.get("model", ""),
+        created_ms=number("created_ms"),
+        updated_ms=number("updated_ms"),
+        messages=number("messages"),
+        live=live,
+        answering=answering,
+        owner=meta.get("owner", ""),
+        cwd=meta.get("cwd", ""),
+        version=meta.get("version", ""),
+        stream_epoch=meta.get("stream_epoch", ""),
+    )
+
+
+def deleted(session_id: str) -> UnknownSession:
+    """The error for a session that has a tombstone."""
+    return UnknownSession(f"The session {session_id} was deleted.", "`riffle sessions list` shows what there is.")
+
+
+def _ambiguous(name: str, fits: Sequence[SessionInfo]) -> AmbiguousSession:
+    shown = ", ".join(f"{info.id} ({info.title or 'no title'})" for info in fits[:SHOWN_CANDIDATES])
+    more = f" and {len(fits) - SHOWN_CANDIDATES} more" if len(fits) > SHOWN_CANDIDATES else ""
+    return AmbiguousSession(f"{name!r} means {len(fits)} sessions.", f"Be more exact: {shown}{more}.")

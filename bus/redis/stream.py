@@ -1,0 +1,119 @@
+"""A stream in Redis: appended to by a script that makes repeats harmless, read with XRANGE and XREAD."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, cast
+
+from ..entry import WATERMILL, Shape, pair_up, position, read_entry, write_fields
+from ..errors import StoreRefused
+from ..stream import START, AppendResult, Batch, Entry, StreamInfo
+from .connection import GRACE_SECONDS, Arg, Connection, Script
+from .keys import SessionKeys
+from .words import NotPermitted
+
+_APPEND = Script("append")
+
+
+class RedisStream:
+    """The stream at `key`. Only a session's own stream (with `session`) can be appended to; any can be read."""
+
+    def __init__(
+        self, connection: Connection, key: str, *, session: SessionKeys | None = None, shape: Shape = WATERMILL
+    ) -> None:
+        self._connection = connection
+        self._key = key
+        self._session = session
+        self._shape = shape
+
+    @property
+    def key(self) -> str:
+        """The Redis key."""
+        return self._key
+
+    async def append(self, batch: Batch) -> AppendResult:
+        """Add the records that the stream does not hold yet, all or none. Safe to repeat."""
+        if self._session is None:
+            raise StoreRefused(f"The stream {self._key!r} is not a session of riffle: it can only be read.")
+        width = 0
+        flat: list[Arg] = []
+        for seq, record in enumerate(batch.records, batch.first_seq):
+            fields = write_fields(record, writer=batch.writer, epoch=batch.epoch, seq=seq)
+            width = len(fields)
+            flat += fields
+        follows = batch.first_seq - 1 if batch.follows is None else batch.follows
+        status, last_seq, n = await self._connection.run(
+            _APPEND,
+            (self._key, self._session.state, self._session.tombstone),
+            *(batch.writer, batch.epoch, batch.first_seq, follows, width),
+            *flat,
+        )
+        return AppendResult(status.decode(), last_seq, n)
+
+    async def read(self, after: str = START, count: int = 500) -> list[Entry]:
+        """The next entries after the position `after`, `count` at most; empty at the end."""
+        position(after)
+        return self.entries(await self._connection.call("XRANGE", self._key, f"({after}", "+", "COUNT", count))
+
+    async def read_last(self, count: int) -> list[Entry]:
+        """The newest `count` entries, oldest first."""
+        newest_first = await self._connection.call("XREVRANGE", self._key, "+", "-", "COUNT", count)
+        return self.entries(newest_first[::-1])
+
+    async def wait(self, after: str, timeout: float, count: int = 500) -> list[Entry]:  # noqa: ASYNC109
+        """As `read`, but when there is nothing yet, wait up to `timeout` seconds for it."""
+        reply = await block_on(self._connection, {self._key: after}, timeout, count)
+        return self.entries(reply.get(self._key, ()))
+
+    async def info(self) -> StreamInfo:
+        """Its ends and its size now."""
+        try:
+            # Trimming moves the first entry and keeps the last id; a stream that came back empty has neither.
+            reply = await self._connection.call("XINFO", "STREAM", self._key)
+        except NotPermitted:
+            newest = await self.read_last(1)
+            last = newest[-1].id if newest else START
+            return StreamInfo(len(newest), last, last, (newest[-1].n or 0) if newest else 0)
+        except StoreRefused as error:
+            if "no such key" in str(error):
+                return StreamInfo(0, START, START, 0)
+            raise
+        found = cast("dict[bytes, Any]", pair_up(reply))
+        ends = self.entries([item for item in (found[b"first-entry"], found[b"last-entry"]) if item])
+        return StreamInfo(
+            length=found[b"length"],
+            first_id=ends[0].id if ends else START,
+            last_id=found[b"last-generated-id"].decode(),
+            n=(ends[-1].n or 0) if ends else 0,
+        )
+
+    def block_key(self) -> str:
+        """A new key for a block that is too big for an entry, in the session's slot."""
+        return f"{self._key.removesuffix(':events')}:block:{uuid.uuid4().hex}"
+
+    async def put_block(self, key: str, block: bytes) -> None:
+        """Keep `block` under a key from `block_key`. Safe to repeat."""
+        await self._connection.call("SET", key, block)
+
+    async def get_block(self, key: str) -> bytes | None:
+        """The block under that key."""
+        return await self._connection.call("GET", key)
+
+    def entries(self, raw: Sequence[Any]) -> list[Entry]:
+        """Entries as Redis sends them, read; a deleted one (an id without fields) is left out."""
+        shape = self._shape
+        return [read_entry(entry_id.decode(), pair_up(flat), shape) for entry_id, flat in raw if flat is not None]
+
+
+async def block_on(
+    connection: Connection, after: dict[str, str], seconds: float, count: int
+) -> dict[str, Sequence[Any]]:
+    """What comes after the given position in each stream, raw entries by key; waits up to `seconds` for any."""
+    # BLOCK 0 would be for ever.
+    block = max(1, int(seconds * 1000))
+    reply = await connection.call(
+        *("XREAD", "COUNT", count, "BLOCK", block, "STREAMS", *after, *after.values()),
+        within=seconds + GRACE_SECONDS,
+    )
+    return {key.decode(): entries for key, entries in reply or ()}

@@ -1,0 +1,140 @@
+"""What a writer knows of the segments that are being streamed: their text so far, and when it is repeated whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .events import Event, Partial, PartialThinking, ToolCallArgumentsDelta
+from .meta import Correlation, Metadata, Usage
+
+Delta = Partial | PartialThinking | ToolCallArgumentsDelta
+"""The events that merge: a piece of text at an offset."""
+
+CHECKPOINT_CHARS = 16 * 1024
+CHECKPOINT_SECONDS = 2.0
+
+MAX_CHECKPOINT_CHARS = 128 * 1024
+"""A longer text is not repeated: at six bytes for a character, JSON's worst, the entry would be over its limit."""
+
+Segment = tuple[str, str, str | None]
+"""What makes two deltas neighbours: type, message, and segment or tool call."""
+
+
+def as_delta(event: Event) -> Delta | None:
+    """`event` where it is a delta that may merge; None for all others, and for those that say more than ours do."""
+    if not isinstance(event, Partial | PartialThinking | ToolCallArgumentsDelta) or event.model_extra:
+        return None
+    return None if cumulative(event) else event
+
+
+def cumulative(event: Delta) -> str | None:
+    """The whole text so far, where the delta has it."""
+    return event.arguments if isinstance(event, ToolCallArgumentsDelta) else event.completion
+
+
+def segment_of(event: Delta) -> Segment:
+    """The segment that the delta belongs to."""
+    if isinstance(event, ToolCallArgumentsDelta):
+        return (event.type, event.meta.message_id, event.tool_call_id)
+    return (event.type, event.meta.message_id, event.correlation.segment_id if event.correlation else None)
+
+
+@dataclass(slots=True)
+class _Text:
+    started: float
+    parts: list[str] = field(default_factory=list[str])
+    length: int = 0
+    unrepeated: int = 0
+    whole: bool = True
+
+
+@dataclass(slots=True)
+class Merge:
+    """Adjacent deltas of one segment on their way to be one entry. `ts` is the writer's clock at the first."""
+
+    first: Delta
+    segment: Segment
+    ts: int
+    offset: int
+    parts: list[str]
+    usage: Usage | None
+    length: int
+
+    def takes(self, delta: Delta, limit: int) -> bool:
+        """Whether `delta` goes on where this ends, and there is room for it."""
+        end = self.offset + self.length
+        fits = self.length + len(delta.delta) <= limit and delta.offset in (None, end)
+        return fits and segment_of(delta) == self.segment
+
+    def add(self, delta: Delta) -> None:
+        """Put `delta` at the end."""
+        self.parts.append(delta.delta)
+        self.length += len(delta.delta)
+        self.usage = delta.meta.usage or self.usage
+
+
+class Segments:
+    """Texts of the running turn by segment. `always` repeats the whole text in every delta, for Geppetto's readers."""
+
+    def __init__(self, *, always: bool = False) -> None:
+        self._always = always
+        self._texts: dict[Segment, _Text] = {}
+        self._usage: dict[str, Usage] = {}
+
+    def merge(self, delta: Delta, *, ts: int, now: float) -> Merge:
+        """The beginning of an entry with `delta`, whose offset is filled in where it has none."""
+        segment = segment_of(delta)
+        known = self._texts.setdefault(segment, _Text(now))
+        offset = known.length if delta.offset is None else delta.offset
+        return Merge(delta, segment, ts, offset, [delta.delta], delta.meta.usage, len(delta.delta))
+
+    def seal(self, merge: Merge, *, now: float) -> Delta:
+        """The delta to be written: slim, and with the whole text where a checkpoint is due."""
+        delta = "".join(merge.parts)
+        known = self._texts.setdefault(merge.segment, _Text(now))
+        # A text whose beginning never came by, or that has a hole, is never repeated as if it were all.
+        known.whole = known.whole and merge.offset == known.length
+        known.parts.append(delta)
+        known.length += len(delta)
+        known.unrepeated += len(delta)
+        update: dict[str, object] = {
+            "delta": delta,
+            "offset": merge.offset,
+            "meta": self._slim_meta(merge),
+            "correlation": _slim_correlation(merge.first),
+        }
+        if known.whole and known.length <= MAX_CHECKPOINT_CHARS and self._due(known, now):
+            known.parts = ["".join(known.parts)]
+            known.unrepeated, known.started = 0, now
+            update["arguments" if isinstance(merge.first, ToolCallArgumentsDelta) else "completion"] = known.parts[0]
+        return merge.first.model_copy(update=update)
+
+    def know(self, event: Event, *, now: float) -> None:
+        """Take the text of a delta that says all of it: what follows goes on from there."""
+        if isinstance(event, Partial | PartialThinking | ToolCallArgumentsDelta) and (text := cumulative(event)):
+            self._texts[segment_of(event)] = _Text(now, [text], len(text))
+
+    def forget(self, message_id: str | None = None) -> None:
+        """The message is complete (None: the turn is): its texts are needed no more."""
+        if message_id is None:
+            self._texts.clear()
+            self._usage.clear()
+        else:
+            self._texts = {segment: text for segment, text in self._texts.items() if segment[1] != message_id}
+            self._usage.pop(message_id, None)
+
+    def _due(self, text: _Text, now: float) -> bool:
+        return self._always or text.unrepeated >= CHECKPOINT_CHARS or now - text.started >= CHECKPOINT_SECONDS
+
+    def _slim_meta(self, merge: Merge) -> Metadata:
+        """Only the message id, and usage where it changed: everything else stands on `start`."""
+        message_id = merge.first.meta.message_id
+        if merge.usage is None or merge.usage == self._usage.get(message_id):
+            return Metadata(message_id=message_id)
+        self._usage[message_id] = merge.usage
+        return Metadata(message_id=message_id, usage=merge.usage)
+
+
+def _slim_correlation(delta: Delta) -> Correlation | None:
+    segment_id = delta.correlation.segment_id if delta.correlation else None
+    return Correlation(segment_id=segment_id) if segment_id else None

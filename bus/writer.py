@@ -1,0 +1,229 @@
+"""The writer: takes events at once, and brings them into the stream, each exactly once and in order.
+
+One task, one batch in flight, the same bytes again until the stream has answered. While a batch is away, adjacent
+deltas of one segment merge; an idle writer writes at once. When Redis is away, events wait in a journal; only when
+that is full does `publish` wait, and with it the provider.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self
+
+from .codec import encode
+from .errors import BusError, Fenced, StoreUnavailable
+from .events import Error, Event, Final, Interrupt, RunFailed, RunFinished, RunStopped
+from .journal import Block, Journal
+from .oversize import MAX_ENTRY_BYTES, lay_aside
+from .retry import insist
+from .segments import Delta, Merge, Segments, as_delta
+from .stream import AppendResult, Batch, Record
+
+MERGED_CHARS = 4 * 1024
+SPLIT_CHARS = 128 * 1024
+BATCHES_APART_SECONDS = 0.008
+JOURNAL_BYTES = 8 * 1024 * 1024
+
+
+class Target(Protocol):
+    """What a writer needs of a stream."""
+
+    async def append(self, batch: Batch) -> AppendResult:
+        """Add the records that the stream does not hold yet."""
+        ...
+
+    def block_key(self) -> str:
+        """A new name for a block that is too big for an entry."""
+        ...
+
+    async def put_block(self, key: str, block: bytes) -> None:
+        """Keep `block` under a name from `block_key`."""
+        ...
+
+
+class Writer:
+    """An `EventSink` over a stream, for one writer in one epoch. Use it as a context: leaving it writes the rest.
+
+    `completions` writes the whole text in every delta, for readers that know nothing else (Geppetto's).
+    `trouble` is why nothing is written at the moment, else None.
+    """
+
+    def __init__(
+        self,
+        stream: Target,
+        *,
+        writer: str,
+        epoch: int,
+        completions: bool = False,
+        journal_bytes: int = JOURNAL_BYTES,
+    ) -> None:
+        self._stream = stream
+        self._writer = writer
+        self._epoch = epoch
+        self._segments = Segments(always=completions)
+        self._limit = journal_bytes
+        self._journal = Journal(journal_bytes)
+        self._merge: Merge | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._failure: BusError | None = None
+        self._more = asyncio.Event()
+        self._progress = asyncio.Condition()
+        self.trouble: StoreUnavailable | None = None
+
+    async def publish(self, event: Event) -> None:
+        """Take `event`. Returns at once, but waits while the journal is full.
+
+        Raises `Fenced` when another engine has taken over, `StoreRefused` when Redis refuses for good.
+        """
+        self._take(event)
+        self._wake()
+        if self._waiting_bytes > self._limit:
+            await self._until(lambda: self._waiting_bytes <= self._limit)
+
+    async def flush(self) -> None:
+        """Wait until everything that was published is in the stream."""
+        self._wake()
+        await self._until(lambda: self._merge is None and not self._journal.waiting)
+
+    async def aclose(self) -> None:
+        """Write the rest, and stop. A writer that has failed just stops."""
+        try:
+            if not self._failure:
+                await self.flush()
+        finally:
+            if self._task:
+                self._task.cancel()
+                await asyncio.wait([self._task])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    # -- taking ------------------------------------------------------------------------------------------------
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return self._journal.waiting_bytes + (self._merge.length if self._merge else 0)
+
+    def _take(self, event: Event) -> None:
+        if self._failure:
+            raise self._failure
+        delta = as_delta(event)
+        if delta is not None:
+            for piece in _pieces(delta):
+                self._take_delta(piece)
+            return
+        self._seal()
+        self._record(event, _now())
+        match event:
+            case Final() | Interrupt() | Error():
+                self._segments.forget(event.meta.message_id)
+            case RunFinished() | RunStopped() | RunFailed():
+                self._segments.forget()
+            case _:
+                self._segments.know(event, now=time.monotonic())
+
+    def _take_delta(self, delta: Delta) -> None:
+        if self._merge and self._merge.takes(delta, MERGED_CHARS):
+            self._merge.add(delta)
+            return
+        self._seal()
+        self._merge = self._segments.merge(delta, ts=_now(), now=time.monotonic())
+
+    def _seal(self) -> None:
+        """What has merged so far becomes a record."""
+        if self._merge:
+            merge, self._merge = self._merge, None
+            self._record(self._segments.seal(merge, now=time.monotonic()), merge.ts)
+
+    def _record(self, event: Event, ts: int) -> None:
+        payload, block = encode(event), None
+        if len(payload) > MAX_ENTRY_BYTES:
+            key = self._stream.block_key()
+            payload, data = lay_aside(event, payload, key)
+            block = Block(key, data) if data is not None else None
+        ends_turn = isinstance(event, RunFinished | RunStopped | RunFailed)
+        self._journal.add(Record(payload, ts), block, ends_turn=ends_turn)
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._write(), name=f"writer {self._writer}")
+        self._more.set()
+
+    async def _until(self, done: Callable[[], bool]) -> None:
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._failure is not None or done())
+        if self._failure:
+            raise self._failure
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                await self._more.wait()
+                self._more.clear()
+                while self._merge or self._journal.waiting:
+                    began = time.monotonic()
+                    self._seal()
+                    await self._write_batch()
+                    await self._tell()
+                    await asyncio.sleep(began + BATCHES_APART_SECONDS - time.monotonic())
+        except BusError as error:
+            self._failure = error
+            await self._tell()
+
+    async def _write_batch(self) -> None:
+        batch, blocks = self._journal.batch(self._writer, self._epoch)
+        result = await self._insist(batch, blocks)
+        match result.status:
+            case "ok" | "duplicate":
+                self._journal.written(batch.first_seq + len(batch.records) - 1)
+            case "gap":
+                self._journal.rewind(result.last_seq, _now())
+            case "fenced":
+                raise Fenced(
+                    "Another engine has taken this session over, or it was deleted: this one may not write to it.",
+                    "Look at the session with `riffle attach`: the other engine answers there.",
+                )
+
+    async def _insist(self, batch: Batch, blocks: list[Block]) -> AppendResult:
+        """Append the batch, again and again until the stream has answered."""
+
+        async def append() -> AppendResult:
+            for block in blocks:
+                await self._stream.put_block(block.key, block.data)
+            return await self._stream.append(batch)
+
+        def note(trouble: StoreUnavailable | None) -> None:
+            self.trouble = trouble
+
+        return await insist(append, note)
+
+    async def _tell(self) -> None:
+        async with self._progress:
+            self._progress.notify_all()
+
+
+def _pieces(delta: Delta) -> list[Delta]:
+    """`delta`, or the pieces of one that is too big for an entry."""
+    text = delta.delta
+    if len(text) <= SPLIT_CHARS:
+        return [delta]
+    starts = range(0, len(text), SPLIT_CHARS)
+    base = delta.offset
+    return [
+        delta.model_copy(update={"delta": text[i : i + SPLIT_CHARS], "offset": None if base is None else base + i})
+        for i in starts
+    ]
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,1 @@
+"""The provider `demo`: no key, no network, a story worth looking at."""

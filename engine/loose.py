@@ -1,0 +1,49 @@
+"""Reading JSON that a stranger sent: a value of the wrong type counts as absent."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+JSON = dict[str, Any]
+
+
+def an_object(value: object) -> JSON:
+    """`value` if it is a JSON object, else an empty one."""
+    return cast(JSON, value) if isinstance(value, dict) else {}
+
+
+def a_list(value: object) -> list[Any]:
+    """`value` if it is a list, else an empty one."""
+    return cast(list[Any], value) if isinstance(value, list) else []
+
+
+def objects(value: object) -> list[JSON]:
+    """The JSON objects in the list `value`."""
+    return [cast(JSON, item) for item in a_list(value) if isinstance(item, dict)]
+
+
+def a_text(value: object) -> str:
+    """`value` if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def a_count(value: object) -> int | None:
+    """`value` if it is a number, as a whole one."""
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def as_text(value: object) -> str:
+    """`value` as a text: a string as it is, anything else as JSON, nothing as an empty one."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def parsed_object(text: str) -> JSON | None:
+    """The JSON object that `text` holds; None where it is cut, broken, or something else."""
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        return None
+    return cast(JSON, value) if isinstance(value, dict) else None

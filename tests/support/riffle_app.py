@@ -1,0 +1,89 @@
+"""The app over a scripted session, as the tests of the screen need it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.support.scripted_source import STARTED_MS, ScriptedLibrary, ScriptedSource
+from tests.support.waiting import wait_until
+from tui.app import Riffle
+from tui.cli.commands import Chat
+from tui.config import load_config
+from tui.fold import Fold
+from tui.paths import find_paths
+from tui.sources import Opening
+from tui.widgets.prompt import Prompt
+from tui.widgets.status import StatusLine
+
+
+class Screen(Riffle):
+    """riffle in a home of its own, with the notes that it showed."""
+
+    def __init__(
+        self,
+        home: Path,
+        library: ScriptedLibrary,
+        opening: Opening | None = None,
+        *,
+        theme: str = "dusk",
+        demo_since_no_key: bool = False,
+        models: Sequence[str] = (),
+        seconds: float = 5.0,
+    ) -> None:
+        paths = find_paths({"RIFFLE_HOME": str(home)})
+        super().__init__(
+            opening or Chat(),
+            library=library,
+            config=load_config(paths, {}, {"theme": theme}),
+            paths=paths,
+            default_model="demo",
+            demo_since_no_key=demo_since_no_key,
+            models=models,
+            now=lambda: STARTED_MS / 1000 + seconds,
+        )
+        self.library = library
+        self.notes: list[str] = []
+        self.copied: list[str] = []
+
+    @property
+    def source(self) -> ScriptedSource:
+        """The session that is open."""
+        return self.library.source
+
+    @property
+    def prompt(self) -> Prompt:
+        """Where the person types."""
+        return self.session_screen.composer.prompt
+
+    @property
+    def status(self) -> str:
+        """The status line as it stands there."""
+        return self.session_screen.query_one(StatusLine).render().plain
+
+    @property
+    def folded(self) -> Fold:
+        """What was read so far."""
+        fold = self.session_screen.fold
+        assert fold is not None
+        return fold
+
+    async def opened(self) -> None:
+        """Wait until the session is open."""
+        await wait_until(lambda: self.session_screen.fold is not None, what="the session is open")
+
+    async def read(self, count: int) -> None:
+        """Wait until the timeline holds `count` entities."""
+        await self.opened()
+        await wait_until(lambda: len(self.folded.timeline.entities) >= count, what=f"{count} entities")
+
+    async def note(self, words: str) -> None:
+        """Wait for a note with these words."""
+        await wait_until(lambda: any(words in note for note in self.notes), what=f"a note with {words!r}")
+
+    def notify(self, message: str, **more: object) -> None:  # type: ignore[override]
+        self.notes.append(message)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        self.copied.append(text)
+        super().copy_to_clipboard(text)
