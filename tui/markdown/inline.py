@@ -1,0 +1,120 @@
+"""Inline tokens to runs: emphasis, code, links, and what this project reads beside CommonMark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from tui.clean import clean, clean_line
+from tui.markdown.text import Link, Run
+
+if TYPE_CHECKING:
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
+
+OPENABLE = ("http", "https", "mailto")
+"""Schemes that a link may have; everything else is shown and leads nowhere."""
+
+_OPENERS = {"strong_open": "strong", "em_open": "em", "s_open": "strike"}
+_CLOSERS = {"strong_close", "em_close", "s_close"}
+
+
+def runs_of(tokens: Sequence[Token]) -> tuple[Run, ...]:
+    """The children of an inline token as runs; hard breaks are newlines in their text."""
+    runs: list[Run] = []
+    styles: list[str] = []
+    link: Link | None = None
+    link_start = 0
+    for token in tokens:
+        kind = token.type
+        if kind in _OPENERS:
+            styles.append(_OPENERS[kind])
+        elif kind in _CLOSERS:
+            styles.pop()
+        elif kind == "link_open":
+            link, link_start = openable(clean_line(str(token.attrs.get("href", "")))), len(runs)
+            styles.append("link")
+        elif kind == "link_close":
+            styles.pop()
+            runs += _unmasked(runs[link_start:], link)
+            link = None
+        else:
+            text, style = _leaf(token)
+            if text:
+                runs.append(Run(text, " ".join([*styles, style] if style else styles), link))
+    return _merged(runs)
+
+
+def _leaf(token: Token) -> tuple[str, str]:
+    """Text and own style of a token that holds no others. Decoded entities and addresses are cleaned here."""
+    match token.type:
+        case "softbreak":
+            return " ", ""
+        case "hardbreak":
+            return "\n", ""
+        case "code_inline":
+            return clean_line(token.content), "code"
+        case "image":
+            return f"▣ {clean_line(token.content) or 'image'}", "link"
+        case "footnote_ref":
+            return f"[{clean_line(str(token.meta.get('label', '')))}]", "note"
+        case "math":
+            return clean(token.content).replace("\n", " "), "math"
+        case _:
+            return clean_line(token.content), ""
+
+
+def openable(address: str) -> Link | None:
+    """A link to `address`, or None if nothing may open it."""
+    try:
+        return Link(address) if urlsplit(address).scheme.lower() in OPENABLE else None
+    except ValueError:
+        return None
+
+
+def _unmasked(runs: Sequence[Run], link: Link | None) -> list[Run]:
+    """The true host after a link whose text poses as another address."""
+    text = "".join(run.text for run in runs).strip()
+    if link is None or "." not in text or " " in text:
+        return []
+    try:
+        host = urlsplit(link.url).hostname or ""
+        posed = urlsplit(text if "://" in text else f"//{text}").hostname or ""
+    except ValueError:
+        return []
+    poses = "." in posed and host and posed.removeprefix("www.") != host.removeprefix("www.")
+    return [Run(f" ({host})", "muted")] if poses else []
+
+
+def _merged(runs: Sequence[Run]) -> tuple[Run, ...]:
+    merged: list[Run] = []
+    for run in runs:
+        if merged and merged[-1].style == run.style and merged[-1].action == run.action:
+            merged[-1] = merged[-1]._replace(text=merged[-1].text + run.text)
+        else:
+            merged.append(run)
+    return tuple(merged)
+
+
+def line_break(state: StateInline, silent: bool) -> bool:
+    """Read `<br>`, which models write in table cells, as a line break."""
+    if not state.src.startswith(("<br>", "<br/>", "<br />"), state.pos):
+        return False
+    if not silent:
+        state.push("hardbreak", "br", 0)
+    state.pos = state.src.index(">", state.pos) + 1
+    return True
+
+
+def math(state: StateInline, silent: bool) -> bool:
+    r"""Keep `\( … \)`, `\[ … \]` and `$$ … $$` as they are written, whatever Markdown would make of them."""
+    opener = state.src[state.pos : state.pos + 2]
+    closer = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}.get(opener)
+    end = state.src.find(closer, state.pos + 2, state.posMax) if closer else -1
+    if closer is None or end < 0:
+        return False
+    if not silent:
+        state.push("math", "", 0).content = state.src[state.pos : end + 2]
+    state.pos = end + 2
+    return True

@@ -1,0 +1,127 @@
+"""What stands between the messages: sources, notices, errors, ends, gaps."""
+
+from __future__ import annotations
+
+from bus.entities import (
+    Citations,
+    Failure,
+    GapMarker,
+    Interruption,
+    ModeSwitch,
+    Notice,
+    TurnSummary,
+    UnknownEvent,
+)
+from tui.clean import clean_line
+from tui.markdown.blocks import Block
+from tui.markdown.inline import openable
+from tui.markdown.text import Run, Toggle
+from tui.timeline.blocks import Head, Words
+from tui.timeline.cards.base import OPEN_ROWS, Card, Look, duration, note, output
+
+_NOTICE_MARKS = {"retry": ("↻", "warning"), "pause": ("⏸", "warning")}
+_LEVEL_STYLES = {"error": "error", "fatal": "error", "panic": "error", "warn": "warning", "warning": "warning"}
+
+
+def citations(entity: Citations, look: Look) -> Card:
+    """The sources of an answer, numbered."""
+    blocks: list[Block] = []
+    for number, source in enumerate(entity.sources, 1):
+        url = clean_line(source.url or "")
+        title = clean_line(source.title or url or "a source without a name")
+        runs = [Run(title, "link" if openable(url) else "output", openable(url))]
+        if url and url != title:
+            runs.append(Run(f"  {url}", "muted"))
+        mark = f"[{number}] "
+        gap = look.gap if number == 1 else 0
+        blocks.append(Words(gap, tuple(runs), (Run(mark, "note"),), (Run(" " * len(mark)),)))
+    return Card(blocks)
+
+
+def notice(entity: Notice, look: Look) -> Card:
+    """One quiet line; warnings and errors of a log are coloured."""
+    mark, style = _NOTICE_MARKS.get(entity.kind, ("·", "head"))
+    style = _LEVEL_STYLES.get(entity.level.lower(), style)
+    text = clean_line(entity.message) or entity.kind
+    values = "  ".join(f"{name}={value}" for name, value in (entity.fields or {}).items())
+    runs = (Run(f"{mark} ", style), Run(text, style), Run(f"  {clean_line(values)}" if values else "", "head"))
+    return Card([Head(look.gap, runs)])
+
+
+def mode_switch(entity: ModeSwitch, look: Look) -> Card:
+    """From which mode to which, and why."""
+    change = " → ".join(clean_line(mode) for mode in (entity.from_mode, entity.to_mode) if mode)
+    blocks: list[Block] = [Head(look.gap, (Run("⇄ ", "marker"), Run("Mode  ", "head"), Run(change, "tool")))]
+    if entity.analysis.strip():
+        blocks.append(note(f"{entity.analysis.strip()}", "thinking", look, mark=" ", gap=0))
+    return Card(blocks)
+
+
+def failure(entity: Failure, look: Look) -> Card:
+    """What went wrong, in words, and what to do next."""
+    text = entity.message or entity.code or "The call failed, and nobody said why."
+    blocks: list[Block] = [note(text, "error", look, mark="✗", mark_style="failed")]
+    if entity.hint:
+        blocks.append(note(entity.hint, "hint", look, mark="→", gap=0))
+    return Card(blocks)
+
+
+def interruption(entity: Interruption, look: Look) -> Card:
+    """Where an answer was stopped, with the offer to ask again."""
+    if entity.reason == "engine-lost":
+        text = "Cut off here: the engine that answered was lost"
+    elif entity.author and entity.author != look.me:
+        text = f"Stopped here by {clean_line(entity.author)}"
+    else:
+        text = "Stopped here"
+    retry = Run("  retry: r", "more", Toggle("retry"))
+    return Card([Head(look.gap, (Run("■ ", "warning"), Run(text, "warning"), retry))])
+
+
+def turn_summary(entity: TurnSummary, look: Look) -> Card:
+    """The footer of a turn: model, tokens, speed, time."""
+    parts: list[str] = []
+    if entity.model:
+        parts.append(clean_line(entity.model))
+    if entity.input_tokens is not None:
+        cached = f" ({_count(entity.cached_tokens)} cached)" if entity.cached_tokens else ""
+        parts.append(f"{_count(entity.input_tokens)} in{cached}")
+    if entity.output_tokens is not None:
+        thought = f" ({_count(entity.reasoning_tokens)} thinking)" if entity.reasoning_tokens else ""
+        parts.append(f"{_count(entity.output_tokens)} out{thought}")
+    if entity.output_tokens_per_second:
+        parts.append(f"{entity.output_tokens_per_second:.0f} tok/s")
+    if entity.duration_ms is not None:
+        parts.append(duration(entity.duration_ms))
+    if entity.calls > 1:
+        parts.append(f"{entity.calls} calls")
+    if entity.stop_reason in ("max_tokens", "length", "refusal", "content_filter"):
+        parts.append(clean_line(entity.stop_reason).replace("_", " "))
+    return Card([Words(look.gap, (Run(" · ".join(parts), "footer"),))] if parts else [])
+
+
+def gap_marker(entity: GapMarker, look: Look) -> Card:
+    """Events are missing here, and how many."""
+    count = "Events are" if entity.count is None else f"{entity.count:,} event{'s are' if entity.count != 1 else ' is'}"
+    reason = f": {clean_line(entity.reason)}" if entity.reason else ""
+    return Card([Words(look.gap, (Run(f"{count} missing here{reason}", "gap"),), (Run("⋯ ", "gap"),), (Run("  "),))])
+
+
+def unknown(entity: UnknownEvent, look: Look) -> Card:
+    """An event of a type that riffle does not know, or that nobody can read: one line, its payload when opened."""
+    opened = "tool" in look.opened
+    action = Toggle("tool")
+    title = "An entry that cannot be read" if entity.broken else "Event"
+    runs = (
+        Run("▾ " if opened else "▸ ", "head", action),
+        Run(title, "head", action),
+        Run(f"  {clean_line(entity.broken or entity.type)}", "argument", action),
+    )
+    body = output(entity.payload, look, "payload", OPEN_ROWS) if opened and entity.payload else []
+    return Card([Head(look.gap, runs), *body])
+
+
+def _count(number: int) -> str:
+    if number < 1000:
+        return str(number)
+    return f"{number / 1000:.1f}k" if number < 100_000 else f"{number / 1000:,.0f}k"

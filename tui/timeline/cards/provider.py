@@ -1,0 +1,120 @@
+"""Tools that run at the provider: searches, code, MCP, images."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from bus.entities import CodeInterpreter, Entity, FileSearch, GeneratedImage, McpCall, WebSearch
+from tui.clean import clean_line
+from tui.markdown.blocks import Block
+from tui.markdown.inline import openable
+from tui.markdown.text import Run
+from tui.timeline.blocks import Head, Words
+from tui.timeline.cards.base import INDENT, Card, Look, elapsed, head
+from tui.timeline.cards.tools import fields, parsed, summary_of
+
+CLOSED_RESULTS = 3
+"""Results of a search in a closed card."""
+
+
+def web_search(entity: WebSearch, look: Look) -> Card:
+    """The question, and what was found."""
+    queries = ", ".join(f"“{query}”" for query in entity.queries)
+    first = _head(entity, "Web search", look, queries, len(entity.urls) + len(entity.results))
+    opened = [{"url": url} for url in entity.urls]
+    return Card([first, *_results([*opened, *entity.results], look)])
+
+
+def file_search(entity: FileSearch, look: Look) -> Card:
+    """What was found in files."""
+    first = _head(entity, "File search", look, "", len(entity.results))
+    return Card([first, *_results(entity.results, look)])
+
+
+def code_interpreter(entity: CodeInterpreter, look: Look) -> Card:
+    """The code that the provider runs, in sight while it is written and when opened."""
+    shown = not entity.done or "tool" in look.opened
+    first = head(
+        _mark(entity, look), "Code interpreter", look, part="tool", summary="" if shown else _first_line(entity),
+        right=_right(entity, look, "running" if entity.running else ""),
+    )  # fmt: skip
+    return Card([first], body=shown, fence="python", before=(Run(INDENT),))
+
+
+def mcp_call(entity: McpCall, look: Look) -> Card:
+    """A call of an MCP tool by the provider; the wire does not say which."""
+    source = str(entity.arguments)
+    arguments = parsed(source) if entity.done else None
+    opened = "tool" in look.opened
+    title = "MCP: listing tools" if entity.listing else "MCP call"
+    mark = ("✗", "failed") if entity.failed else _mark(entity, look)
+    first = head(
+        mark, title, look, part="tool" if source else "", summary="" if opened else summary_of(arguments, source),
+        right=_right(entity, look, "failed" if entity.failed else ""),
+    )  # fmt: skip
+    return Card([first, *(fields(arguments, source, look) if opened else [])])
+
+
+def image(entity: GeneratedImage, look: Look) -> Card:
+    """A place for a picture, with its type and size."""
+    what = _picture(entity.image_base64) if entity.image_base64 else ""
+    state = "" if entity.done else "preview" if what else "being made"
+    return Card([Head(look.gap, (Run("▣ ", "marker"), Run("Image", "tool"), Run(f"  {what}", "argument")),
+                      _right(entity, look, state))])  # fmt: skip
+
+
+def _head(entity: Entity, title: str, look: Look, summary: str, found: int) -> Block:
+    state = f"{found} found" if found else "" if entity.done else "searching"
+    return head(
+        _mark(entity, look),
+        title,
+        look,
+        summary=summary,
+        part="tool" if found else "",
+        right=_right(entity, look, state),
+    )
+
+
+def _mark(entity: Entity, look: Look) -> tuple[str, str]:
+    return ("✓", "done") if entity.done else (look.spinner, "running")
+
+
+def _right(entity: Entity, look: Look, state: str) -> tuple[Run, ...]:
+    time = elapsed(entity.started_ms, entity.ended_ms, look)
+    words = " · ".join(word for word in (state, time) if word)
+    return (Run(words, "head"),) if words else ()
+
+
+def _results(results: Sequence[dict[str, Any]], look: Look) -> list[Block]:
+    shown = results if "tool" in look.opened else results[:CLOSED_RESULTS]
+    return [_result(number, result) for number, result in enumerate(shown, 1)]
+
+
+def _result(number: int, result: dict[str, Any]) -> Block:
+    url = clean_line(str(result.get("url") or ""))
+    title = clean_line(str(result.get("title") or result.get("filename") or url or "result"))
+    runs = [Run(title, "link" if openable(url) else "output", openable(url))]
+    if url and url != title:
+        runs.append(Run(f"  {url}", "muted"))
+    if snippet := clean_line(str(result.get("snippet") or "")):
+        runs.append(Run(f"  {snippet[:240]}", "output"))
+    return Words(0, tuple(runs), (Run(f"{INDENT}{number}. ", "note"),), (Run(" " * 5),))
+
+
+def _first_line(entity: CodeInterpreter) -> str:
+    return str(entity.code).lstrip().partition("\n")[0][:160]
+
+
+def _picture(encoded: str) -> str:
+    """Type and size of a picture, by its first bytes."""
+    size = len(encoded) * 3 // 4
+    try:
+        start = base64.b64decode(encoded[:32] + "=" * (-len(encoded[:32]) % 4))
+    except (binascii.Error, ValueError):
+        start = b""
+    signatures = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WebP"}
+    kind = next((name for signature, name in signatures.items() if start.startswith(signature)), "picture")
+    return f"{kind}, {size / 1000:,.0f} kB"

@@ -1,0 +1,256 @@
+"""The whole timeline as rows: which block and which of its lines stands at which row, without drawing all of it.
+
+Only what comes near the screen is made and measured; everything else is an estimate. A `Position` names a row by what
+is written there, so that it stays where it is when heights elsewhere turn out to be different.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from bus.entities import Entity
+from tui.markdown.blocks import Block
+from tui.markdown.text import Line
+from tui.timeline.cards import Look, is_line
+from tui.timeline.heights import Heights
+from tui.timeline.section import Section
+
+KEPT_SECTIONS = 256
+"""Sections that keep their blocks after they have left the screen."""
+
+KEPT_BLOCKS = 1024
+"""Blocks whose lines are kept."""
+
+
+class Position(NamedTuple):
+    """A row of the timeline: a section, a block in it, a row of that block (its gap counts)."""
+
+    section: int = 0
+    block: int = 0
+    row: int = 0
+
+
+class Document:
+    """Sections in order, at one width. `look` gives the look of a section's card; `laid_out` counts layouts made."""
+
+    def __init__(self, look: Callable[[Section, int], Look]) -> None:
+        self.sections: list[Section] = []
+        self.width = 80
+        self.laid_out = 0
+        self._look = look
+        self._heights = Heights()
+        self._indexes: dict[str, int] = {}
+        self._built: OrderedDict[int, Section] = OrderedDict()
+        self._lines: OrderedDict[tuple[int, int], tuple[Block, list[Line]]] = OrderedDict()
+        self._serials = 0
+        self._read: tuple[Position, int] = (Position(-1), 0)
+
+    @property
+    def total(self) -> int:
+        """Rows of the whole timeline, measured or estimated."""
+        return self._heights.total
+
+    def index_of(self, entity_id: str) -> int | None:
+        """Where the section of an entity is."""
+        return self._indexes.get(entity_id)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.sections.clear()
+        self._heights = Heights()
+        self._indexes.clear()
+        self._built.clear()
+        self._lines.clear()
+
+    def add(self, entity: Entity, before: str | None = None) -> int:
+        """Put in a section for a new entity; return its index."""
+        self._serials += 1
+        section = Section(entity, self._serials)
+        place = self._indexes.get(before) if before is not None else None
+        estimate = section.estimate(self.width)
+        if place is None:
+            place = len(self.sections)
+            self.sections.append(section)
+            self._heights.append(estimate)
+            self._indexes[entity.id] = place
+        else:
+            self.sections.insert(place, section)
+            self._heights.insert(place, estimate)
+            self._indexes.update((each.entity.id, place + n) for n, each in enumerate(self.sections[place:]))
+        return place
+
+    def update(self, index: int, *, grew: bool = False) -> None:
+        """Bring a section up to date with its entity; one that is not built only gets a new estimate."""
+        section = self.sections[index]
+        if section.built:
+            self._build(index, grew=grew)
+        else:
+            self._heights.set(index, section.estimate(self.width))
+
+    def resize(self, width: int, top: Position) -> Position:
+        """Lay everything out for another width, later, when it is seen; return where the text at `top` is then."""
+        if width == self.width:
+            return top
+        # A window that is dragged is resized many times: what was read before the first of them counts.
+        above = self._read[1] if top == self._read[0] else self._characters_above(top)
+        self.width = width
+        self._lines.clear()
+        kept = set(self._built)
+        self._heights = Heights(
+            section.heights.total if section.serial in kept else section.estimate(width) for section in self.sections
+        )
+        self._read = (self._after_characters(top, above), above)
+        return self._read[0]
+
+    def _characters_above(self, top: Position) -> int:
+        """How much of the text of its block stands above a position."""
+        if top.section >= len(self.sections) or top.block >= len(self.sections[top.section].blocks):
+            return 0
+        lines = self.lines(top.section, top.block)
+        return (
+            sum(map(_length, lines[: top.row])) + len(lines[top.row].joint.strip("\n")) if top.row < len(lines) else 0
+        )
+
+    def _after_characters(self, top: Position, above: int) -> Position:
+        """The row of its block that shows the text behind so many characters."""
+        if top.section >= len(self.sections) or not above:
+            return top
+        if top.block >= len(self._ensure(top.section).blocks):
+            return top
+        for row, line in enumerate(self.lines(top.section, top.block)):
+            above -= _length(line)
+            if above < 0:
+                return top._replace(row=row)
+        return top
+
+    def gap(self, index: int) -> int:
+        """Empty rows above a section: none above the first, none between cards of one line each."""
+        if index == 0:
+            return 0
+        return 0 if is_line(self.sections[index].entity) and is_line(self.sections[index - 1].entity) else 1
+
+    def lines(self, section: int, block: int) -> list[Line]:
+        """The rows of a block, its gap included; from here on its height is exact."""
+        holder = self._ensure(section)
+        found = holder.blocks[block]
+        key = (id(found), self.width)
+        kept = self._lines.get(key)
+        if kept is None or kept[0] is not found:
+            kept = (found, [Line()] * found.gap + found.lines(self.width))
+            self.laid_out += 1
+            self._lines[key] = kept
+            if len(self._lines) > KEPT_BLOCKS:
+                self._lines.popitem(last=False)
+        else:
+            self._lines.move_to_end(key)
+        if not holder.measured[block]:
+            holder.measure(block, len(kept[1]))
+            self._heights.set(section, holder.heights.total)
+        return kept[1]
+
+    def row_of(self, position: Position) -> int:
+        """The row that a position has now, as far as what stands above it is known."""
+        if position.section >= len(self.sections):
+            return self.total
+        section = self.sections[position.section]
+        inner = section.heights.before(position.block) if section.built else 0
+        return self._heights.before(position.section) + inner + position.row
+
+    def at(self, row: int) -> Position:
+        """The position that stands at a row now."""
+        index, inner = self._heights.find(max(row, 0))
+        if index >= len(self.sections):
+            return self.end()
+        section = self._ensure(index)
+        block, rest = section.heights.find(min(inner, max(section.heights.total - 1, 0)))
+        if block >= len(section.blocks):
+            return self.settled(Position(index))
+        return self.settled(Position(index, block, rest))
+
+    def settled(self, position: Position) -> Position:
+        """The position itself if there is such a row, else the nearest that there is."""
+        if position.section >= len(self.sections):
+            return self.end()
+        section = self._ensure(position.section)
+        if position.block < len(section.blocks):
+            rows = len(self.lines(position.section, position.block))
+            if position.row < rows:
+                return position
+            if rows:
+                return position._replace(row=rows - 1)
+        for block in self.blocks_after(position.section, position.block - 1):
+            return Position(*block)
+        return self.end()
+
+    def end(self) -> Position:
+        """The last row that there is; behind the last section, if there is none."""
+        for section, block in self.blocks_before(len(self.sections), 0):
+            return Position(section, block, len(self.lines(section, block)) - 1)
+        return Position(len(self.sections))
+
+    def moved(self, position: Position, rows: int) -> Position:
+        """The position `rows` further down (up, if negative), counted in true rows; stops at both ends."""
+        section, block, row = position
+        if section >= len(self.sections):
+            return self.end() if rows < 0 else position
+        if rows >= 0:
+            left = len(self.lines(section, block)) - row if block < len(self.sections[section].blocks) else 0
+            if rows < left:
+                return Position(section, block, row + rows)
+            rows -= left
+            for below in self.blocks_after(section, block):
+                height = len(self.lines(*below))
+                if rows < height:
+                    return Position(*below, rows)
+                rows -= height
+            return self.end()
+        if -rows <= row:
+            return Position(section, block, row + rows)
+        rows += row
+        for above in self.blocks_before(section, block):
+            height = len(self.lines(*above))
+            if -rows <= height:
+                return Position(*above, height + rows)
+            rows += height
+        return self.settled(Position())
+
+    def blocks_after(self, section: int, block: int) -> Iterator[tuple[int, int]]:
+        """Every block with rows behind the one given, in order; each section is made when it is reached."""
+        while section < len(self.sections):
+            holder = self._ensure(section)
+            for index in range(block + 1, len(holder.blocks)):
+                if self.lines(section, index):
+                    yield section, index
+            section, block = section + 1, -1
+
+    def blocks_before(self, section: int, block: int) -> Iterator[tuple[int, int]]:
+        """Every block with rows before the one given, from the nearest on."""
+        while section >= 0:
+            if section < len(self.sections):
+                for index in range(min(block, len(self._ensure(section).blocks)) - 1, -1, -1):
+                    if self.lines(section, index):
+                        yield section, index
+            section, block = section - 1, 1 << 60
+
+    def _ensure(self, index: int) -> Section:
+        section = self.sections[index]
+        if not section.built or section.width != self.width:
+            self._build(index)
+        self._built.move_to_end(section.serial)
+        return section
+
+    def _build(self, index: int, *, grew: bool = False) -> None:
+        section = self.sections[index]
+        section.build(self.width, self._look(section, index), grew=grew)
+        self._heights.set(index, section.heights.total)
+        self._built[section.serial] = section
+        if len(self._built) > KEPT_SECTIONS:
+            # Its height stays as it was measured.
+            self._built.popitem(last=False)[1].forget()
+
+
+def _length(line: Line) -> int:
+    """Characters of a row, with the space at which the row before it was broken."""
+    return len(line.text) - line.skip + len(line.joint.strip("\n"))

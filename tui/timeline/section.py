@@ -1,0 +1,158 @@
+"""One entity on the screen: its card's blocks, and how many rows each takes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+from bus.entities import AssistantText, CodeInterpreter, Entity, Thinking, UserText
+from tui.clean import clean
+from tui.markdown.blocks import MEASURE, Block
+from tui.markdown.stream import MarkdownStream
+from tui.timeline.blocks import Beside
+from tui.timeline.cards import Card, Look, card
+from tui.timeline.heights import Heights
+
+# Longer than any fence inside, so that code ends where the entity says.
+_FENCE = "~" * 64
+_NO_CARD = Card()
+
+
+class Section:
+    """The blocks of an entity, made when they are first needed and forgotten when they are far away.
+
+    `heights` has a row count for each block, gap included: an estimate until `measured` says that it was drawn.
+    `serial` never changes; `toggled` are the parts that a person opened or closed here.
+    """
+
+    __slots__ = (
+        "_body_at",
+        "_card",
+        "_checksum",
+        "_fed",
+        "_stream",
+        "blocks",
+        "built",
+        "entity",
+        "heights",
+        "measured",
+        "serial",
+        "toggled",
+        "width",
+    )
+
+    def __init__(self, entity: Entity, serial: int) -> None:
+        self.entity = entity
+        self.serial = serial
+        self.toggled: frozenset[str] = frozenset()
+        self.width = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the blocks."""
+        self.built = False
+        self.blocks: list[Block] = []
+        self.heights = Heights()
+        self.measured: list[bool] = []
+        self._card = _NO_CARD
+        self._body_at = 0
+        self._drop_body()
+
+    @property
+    def parsed(self) -> int:
+        """Markdown blocks made so far: a measure of cost."""
+        return self._stream.parsed if self._stream else 0
+
+    def estimate(self, width: int) -> int:
+        """About how many rows the section has, without making its blocks."""
+        match self.entity:
+            case AssistantText():
+                # An average answer has an empty row for two full ones.
+                return 2 + 3 * len(self.entity.text) // (2 * max(min(width, MEASURE), 1))
+            case UserText():
+                return 2 + len(self.entity.text) // max(width, 1) + self.entity.text.count("\n")
+            case _:
+                return 3
+
+    def build(self, width: int, look: Look, *, grew: bool = False) -> None:
+        """Make the blocks for `width`, or bring them up to date; `grew`: text was added to the end, nothing else.
+
+        Blocks that stay equal stay the same objects.
+        """
+        if self.width != width:
+            self.width = width
+            self.heights = Heights(block.gap + block.estimate(width) for block in self.blocks)
+            self.measured = [False] * len(self.blocks)
+        before, self._card = self._card, card(self.entity, look)
+        drawn = self._card
+        if not self.built or len(before.head) != len(drawn.head) or before.body != drawn.body:
+            self._body_at = len(drawn.head)
+            self._drop_body()
+        self.built = True
+        self._put(0, drawn.head)
+        changed = self._feed(look.gap, grew=grew) if drawn.body else 0
+        body = self._stream.blocks[changed:] if self._stream else []
+        self._put(self._body_at + changed, [*(self._beside(block) for block in body), *drawn.foot])
+        self._drop(self._body_at + changed + len(body) + len(drawn.foot))
+
+    def measure(self, index: int, rows: int) -> None:
+        """Say how many rows the block at `index` really has, gap included."""
+        self.heights.set(index, rows)
+        self.measured[index] = True
+
+    def _drop_body(self) -> None:
+        self._stream: MarkdownStream | None = None
+        self._fed = 0
+        self._checksum = 0
+
+    def _feed(self, gap: int, *, grew: bool) -> int:
+        """Give new text to the Markdown stream; return the first of its blocks that changed."""
+        text = _text(self.entity)
+        if self._stream is None or (not grew and self._checksum != _checksum(text[: self._fed])):
+            self._drop_body()
+            # Below a head the first block stands close.
+            self._stream = MarkdownStream(gap=0 if self._body_at else gap)
+            if self._card.fence is not None:
+                self._stream.append(f"{_FENCE}{self._card.fence}\n")
+        delta = text[self._fed :]
+        first = 0 if self._fed == 0 else len(self._stream.blocks)
+        if delta:
+            self._fed = len(text)
+            self._checksum = _checksum(delta, self._checksum)
+            first = min(first, self._stream.append(clean(delta)))
+        return first
+
+    def _beside(self, block: Block) -> Block:
+        drawn = self._card
+        return Beside(block.gap, block, drawn.before, drawn.style) if drawn.before or drawn.style else block
+
+    def _put(self, start: int, blocks: Sequence[Block]) -> None:
+        """Put `blocks` at `start`; equal ones that stand there stay."""
+        for index, block in enumerate(blocks, start):
+            if index == len(self.blocks):
+                self.blocks.append(block)
+                self.measured.append(False)
+                self.heights.append(block.gap + block.estimate(self.width))
+            elif self.blocks[index] != block:
+                self.blocks[index] = block
+                self.measured[index] = False
+                self.heights.set(index, block.gap + block.estimate(self.width))
+
+    def _drop(self, end: int) -> None:
+        if end < len(self.blocks):
+            del self.blocks[end:], self.measured[end:]
+            self.heights.truncate(end)
+
+
+def _text(entity: Entity) -> str:
+    match entity:
+        case AssistantText() | Thinking():
+            return str(entity.text)
+        case CodeInterpreter():
+            return str(entity.code)
+        case _:
+            return ""
+
+
+def _checksum(text: str, start: int = 0) -> int:
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"), start)
