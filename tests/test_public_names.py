@@ -10,4 +10,3 @@ def test_every_public_name_of_the_bus_is_there_and_documented() -> None:
     for name in bus.__all__:
         value = getattr(bus, name)
         assert name == "START" or name in ("Change", "FeedItem") or value.__doc__, name
-

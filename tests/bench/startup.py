@@ -16,7 +16,7 @@ KEY = "¤"
 """A key that stands on no first screen."""
 RIFFLE = [sys.executable, "-m", "tui"]
 MINIMAL = [sys.executable, "-m", "tests.bench.minimal_app"]
-RIFFLE_READY = b"Ask anything"
+RIFFLE_READY = b"sk anything"
 """What stands in the empty prompt."""
 
 

@@ -62,6 +62,12 @@ class Screen(Riffle):
         return self.session_screen.query_one(StatusLine).render().plain
 
     @property
+    def timeline(self) -> str:
+        """The timeline as it stands there."""
+        view = self.session_screen.view
+        return "\n".join(view.plain_lines()) if view else ""
+
+    @property
     def folded(self) -> Fold:
         """What was read so far."""
         fold = self.session_screen.fold

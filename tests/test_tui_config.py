@@ -1,0 +1,109 @@
+"""The config file: what may stand there, what overrides what, and what is said of what may not."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tui.config import Config, load_config, remember, with_setting
+from tui.paths import Paths, append_private, find_paths, make_private, write_private
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Paths:
+    return find_paths({"RIFFLE_HOME": str(tmp_path / "home")})
+
+
+def written(where: Paths, text: str, env: dict[str, str] | None = None) -> Config:
+    write_private(where.config_file, text)
+    return load_config(where, env or {})
+
+
+def test_without_a_file_everything_is_default(where: Paths) -> None:
+    config = load_config(where, {})
+    assert (config.model, config.redis_url, config.max_calls, config.tools) == ("", None, 20, True)
+    assert set(config.sources.values()) == {"default"}
+    assert config.warnings == []
+
+
+def test_a_flag_wins_over_the_environment_over_the_file(where: Paths) -> None:
+    write_private(where.config_file, 'model = "file:m"\ntheme = "paper"\n[redis]\nurl = "redis://file"\n')
+    env = {"RIFFLE_MODEL": "env:m", "REDIS_URL": "redis://plain", "RIFFLE_REDIS_URL": "redis://ours"}
+    config = load_config(where, env, {"model": "flag:m", "theme": None})
+    assert (config.model, config.sources["model"]) == ("flag:m", "command line")
+    assert (config.redis_url, config.sources["redis.url"]) == ("redis://ours", "RIFFLE_REDIS_URL")
+    assert (config.theme, config.sources["theme"]) == ("paper", str(where.config_file))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('modle = "x"', "modle is not a setting of riffle. Did you mean model?"),
+        ('[redis]\nurll = "x"', "redis.urll is not a setting of riffle. Did you mean redis.url?"),
+        ("[engine]\nretries = true", "engine.retries must be a whole number, not bool; it is ignored."),
+        ("[engine]\ntools = 1", "engine.tools must be true or false, not int; it is ignored."),
+        ("model = 3", 'model must be a text in "quotes", not int; it is ignored.'),
+        ("redis = 3", "redis must be a table, written as [redis]; it is ignored."),
+        ('[keys]\ninterupt = "f2"', "keys.interupt is not a setting of riffle. Did you mean keys.interrupt?"),
+        ("[providers.openai]\nbase = 1", "providers.openai.base is not a setting of riffle."),
+    ],
+)
+def test_a_fault_is_named_and_the_default_is_used(where: Paths, text: str, sentence: str) -> None:
+    config = written(where, text)
+    assert len(config.warnings) == 1
+    assert sentence in config.warnings[0]
+    assert str(where.config_file) in config.warnings[0]
+    assert config.max_calls == 20
+
+
+def test_a_file_that_is_not_toml_names_the_line(where: Paths) -> None:
+    config = written(where, 'theme = "dusk"\nmodel = \n')
+    assert "line 2" in config.warnings[0]
+    assert config.theme == "dusk"
+
+
+def test_a_file_that_is_not_text_is_told(where: Paths) -> None:
+    make_private(where.config_file.parent)
+    where.config_file.write_bytes(b"\xff\xfe\x00")
+    assert "cannot be read" in load_config(where, {}).warnings[0]
+
+
+def test_secrets_are_not_shown(where: Paths) -> None:
+    config = written(
+        where, '[redis]\nurl = "redis://ada:hunter2@host:1"\n[providers.openai]\napi_key = "sk-1234567890"\n'
+    )
+    shown = {name: value for name, value, _ in config.shown()}
+    assert shown["redis.url"] == "redis://ada:•••@host:1"
+    assert "hunter2" not in str(shown)
+    assert "sk-1234567890" not in str(shown)
+    assert config.providers["openai"]["api_key"] == "sk-1234567890"
+
+
+def test_one_setting_is_written_and_the_rest_stays() -> None:
+    text = '# mine\ntheme = "dusk" # nice\n\n[redis]\ntheme = "not this one"\n'
+    assert with_setting(text, "theme", "paper") == '# mine\ntheme = "paper"\n\n[redis]\ntheme = "not this one"\n'
+    assert with_setting('[redis]\nurl = "x"\n', "theme", "paper") == 'theme = "paper"\n[redis]\nurl = "x"\n'
+
+
+def test_a_remembered_setting_is_read_again(where: Paths) -> None:
+    remember(where, "theme", "shoal")
+    remember(where, "theme", "peat")
+    assert load_config(where, {}).theme == "peat"
+
+
+def test_the_home_holds_everything(tmp_path: Path) -> None:
+    where = find_paths({"RIFFLE_HOME": str(tmp_path)})
+    assert {path.is_relative_to(tmp_path) for path in (where.config_file, where.data, where.state)} == {True}
+    elsewhere = find_paths({"RIFFLE_HOME": str(tmp_path), "RIFFLE_CONFIG": "/etc/riffle.toml"})
+    assert elsewhere.config_file == Path("/etc/riffle.toml")
+
+
+def test_nobody_else_can_read_what_is_written(tmp_path: Path) -> None:
+    write_private(tmp_path / "a" / "b" / "file", "x")
+    append_private(tmp_path / "a" / "log", "x")
+    modes = {p: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "a").rglob("*")}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700

@@ -1,0 +1,188 @@
+"""The main screens as pictures, in two themes and two sizes. `make snapshots` draws them anew: look at each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from bus.events import Interrupt, RunStopped
+from bus.feed import QueueChanged
+from bus.session import Prompt, Queue, SessionInfo
+from tests.support.riffle_app import Screen
+from tests.support.scripted_source import LIVE, STARTED_MS, ScriptedLibrary, ScriptedSource, Story
+from tests.support.waiting import wait_until
+from tui.cli.commands import Attach, Chat, Replay
+from tui.player import Player
+from tui.replay_source import ReplaySource
+from tui.screens.picker import Picker
+
+SnapCompare = Callable[..., bool]
+Drive = Callable[[Pilot[Any]], Awaitable[None]]
+
+THEMES = ("dusk", "paper")
+SIZES = {"80x24": (80, 24), "160x50": (160, 50)}
+in_all_looks = pytest.mark.parametrize(("theme", "size"), [(t, s) for t in THEMES for s in SIZES])
+
+ANSWER = """\
+## Where riffles come from
+
+A **riffle** is a shallow stretch of a stream where the water breaks over stones. It forms where the *current slows*
+and drops its gravel:
+
+1. the channel widens,
+2. the water loses speed,
+3. the coarse stones settle first.
+
+| part   | depth   | speed |
+| ------ | ------- | ----: |
+| riffle | shallow |  fast |
+| pool   | deep    |  slow |
+
+```python
+def spacing(width: float) -> float:
+    return 6 * width  # riffles repeat every five to seven widths
+```
+"""
+
+
+def story() -> Story:
+    told = Story().ask("How does a riffle form in a stream?", model="demo")
+    told.think("The person asks about streams. ", "Gravel, then, and the speed of water.").say(ANSWER)
+    told.tool("read_file", '{"path": "notes/rivers.md"}', "# Rivers\nRiffles alternate with pools.")
+    told.say("Your own notes say the same: riffles alternate with pools.", segment=2)
+    return told.finish()
+
+
+def chat(home: Path, theme: str) -> Screen:
+    told = story()
+    done = told.take()
+    running = told.ask("And the fish?", model="demo").say("Trout feed in the riffle, ", "and rest in").take()
+    queue = Queue((Prompt(id="q1", text="Then write a haiku about it", author="ada@desk"),))
+    source = ScriptedSource(script=[LIVE, done, running, QueueChanged(queue)])
+    return Screen(home, ScriptedLibrary(source), theme=theme)
+
+
+async def settled(pilot: Pilot[Any], *, entities: int = 0) -> Screen:
+    app = pilot.app
+    assert isinstance(app, Screen)
+    await app.read(entities) if entities else await app.opened()
+    await wait_until(lambda: app.folded.connection.status == "live", what="the connection is live")
+    await pilot.pause()
+    return app
+
+
+@in_all_looks
+def test_welcome(snap_compare: SnapCompare, own_home: Path, theme: str, size: str) -> None:
+    app = Screen(own_home, ScriptedLibrary(ScriptedSource(script=[LIVE])), theme=theme, demo_since_no_key=True)
+
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+
+    assert snap_compare(app, run_before=drive, terminal_size=SIZES[size])
+
+
+@in_all_looks
+def test_chat(snap_compare: SnapCompare, own_home: Path, theme: str, size: str) -> None:
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot, entities=8)
+
+    assert snap_compare(chat(own_home, theme), run_before=drive, terminal_size=SIZES[size])
+
+
+@in_all_looks
+def test_sessions(snap_compare: SnapCompare, own_home: Path, theme: str, size: str) -> None:
+    titles = ["How does a riffle form", "Rename a branch", "日本語の質問", "Trip to Lisbon", "Regex for dates"]
+    app = chat(own_home, theme)
+    app.library.listed = [
+        SessionInfo(
+            id=f"s{n}",
+            title=titles[n % 5],
+            model=("demo", "anthropic:claude-x", "openai:gpt-y")[n % 3],
+            messages=2 + n * 3,
+            updated_ms=STARTED_MS - n * n * 3_600_000,
+            live=n in (0, 3),
+        )
+        for n in range(40)
+    ]
+
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot, entities=8)
+        await pilot.press("ctrl+s")
+        await wait_until(lambda: isinstance(pilot.app.screen, Picker))
+        await pilot.pause()
+
+    assert snap_compare(app, run_before=drive, terminal_size=SIZES[size])
+
+
+@in_all_looks
+def test_replay(snap_compare: SnapCompare, own_home: Path, theme: str, size: str) -> None:
+    entries = story().take().entries
+    player = Player([entry.ts for entry in entries], clock=lambda: 0.0)
+    app = Screen(own_home, ScriptedLibrary(), Replay(session="x"), theme=theme)
+    app.library.source = ReplaySource(SessionInfo(id="x", title="x"), entries, player)  # type: ignore[assignment]
+
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        for _ in range(8):
+            await pilot.press("full_stop")
+        await wait_until(lambda: player.position == 9)
+        await pilot.pause()
+
+    assert snap_compare(app, run_before=drive, terminal_size=SIZES[size])
+
+
+def interrupted(home: Path) -> Screen:
+    told = Story().ask("Count to a million.", model="demo").say("One, two, three,")
+    told.add(Interrupt(text="One, two, three,")).add(RunStopped(reason="interrupt"))
+    source = ScriptedSource(script=[LIVE, told.take()])
+    return Screen(home, ScriptedLibrary(source), Attach(session="x", read_only=True), theme="peat")
+
+
+def test_read_only_and_narrow(snap_compare: SnapCompare, own_home: Path) -> None:
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot, entities=2)
+
+    assert snap_compare(interrupted(own_home), run_before=drive, terminal_size=(40, 14))
+
+
+def test_a_tiny_terminal(snap_compare: SnapCompare, own_home: Path) -> None:
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot, entities=8)
+
+    assert snap_compare(chat(own_home, "shoal"), run_before=drive, terminal_size=(20, 5))
+
+
+@pytest.mark.parametrize("theme", ["peat", "shoal"])
+def test_help(snap_compare: SnapCompare, own_home: Path, theme: str) -> None:
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press("f1")
+        await pilot.pause()
+
+    app = Screen(own_home, ScriptedLibrary(ScriptedSource(script=[LIVE])), theme=theme)
+    assert snap_compare(app, run_before=drive, terminal_size=(100, 40))
+
+
+@pytest.mark.parametrize("theme", ["peat", "shoal"])
+def test_commands(snap_compare: SnapCompare, own_home: Path, theme: str) -> None:
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot, entities=8)
+        await pilot.press("ctrl+p")
+        await wait_until(lambda: isinstance(pilot.app.screen, Picker))
+        await pilot.pause()
+
+    assert snap_compare(chat(own_home, theme), run_before=drive, terminal_size=(100, 30))
+
+
+def test_completions(snap_compare: SnapCompare, own_home: Path) -> None:
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot)
+        await pilot.press("/", "down", "down")
+        await pilot.pause()
+
+    app = Screen(own_home, ScriptedLibrary(ScriptedSource(script=[LIVE])), Chat(), theme="dusk")
+    assert snap_compare(app, run_before=drive, terminal_size=(80, 24))

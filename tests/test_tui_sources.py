@@ -1,0 +1,214 @@
+"""The sources over a real Redis and over real files: what chat, attach and replay read and send."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bus.codec import encode
+from bus.errors import BusError, UnknownSession
+from bus.events import Broken, Partial
+from bus.feed import ConnectionChanged, EntriesRead, FeedItem, QueueChanged
+from bus.redis.store import Store
+from bus.session import Queue, SessionInfo
+from tests.support.redis_server import RedisServer
+from tests.support.scripted_source import Story
+from tests.support.waiting import wait_until
+from tui.cli.commands import Attach, Chat, Replay
+from tui.cli.context import Context
+from tui.config import load_config
+from tui.library import StoreLibrary
+from tui.live_source import LiveSource
+from tui.paths import find_paths
+from tui.player import Player
+from tui.replay_source import ReplaySource, read_file
+from tui.sources import Source
+
+
+@dataclass
+class Engine:
+    """A local engine that only counts what was asked of it."""
+
+    session: SessionInfo
+    asked: list[str] = field(default_factory=list[str])
+
+    async def ensure(self) -> None:
+        self.asked.append("ensure")
+
+    def interrupt(self) -> None:
+        self.asked.append("interrupt")
+
+
+class Reader:
+    """Reads a source in the background, as a screen does."""
+
+    def __init__(self, source: Source) -> None:
+        self.items: list[FeedItem] = []
+        self._task = asyncio.create_task(self._read(source.items()))
+
+    async def _read(self, items: AsyncIterator[FeedItem]) -> None:
+        async for item in items:
+            self.items.append(item)
+
+    @property
+    def queue(self) -> Queue:
+        """The queue as it was told last."""
+        return next((item.queue for item in reversed(self.items) if isinstance(item, QueueChanged)), Queue())
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@pytest.fixture
+def engines() -> list[Engine]:
+    return []
+
+
+@pytest.fixture
+def new_chat(store: Store, engines: list[Engine]) -> LiveSource:
+    def make(session: SessionInfo) -> Engine:
+        engines.append(Engine(session))
+        return engines[-1]
+
+    return LiveSource(store, SessionInfo(id="", model="demo"), mode="chat", author="ada@desk", make_engine=make)
+
+
+async def test_a_new_chat_exists_from_its_first_letter_on(
+    new_chat: LiveSource, store: Store, engines: list[Engine]
+) -> None:
+    reader = Reader(new_chat)
+    await wait_until(lambda: reader.items)
+    assert await store.sessions() == []
+    await new_chat.begin()
+    await new_chat.begin()
+    assert [info.id for info in await store.sessions()] == [new_chat.session.id]
+    assert [engine.asked for engine in engines] == [["ensure", "ensure"]]
+    await reader.close()
+
+
+async def test_a_chat_in_which_nothing_was_asked_is_taken_away(new_chat: LiveSource, store: Store) -> None:
+    await new_chat.begin()
+    await new_chat.close()
+    assert await store.sessions() == []
+
+
+async def test_a_prompt_waits_in_the_queue_and_can_be_taken_back(new_chat: LiveSource, store: Store) -> None:
+    reader = Reader(new_chat)
+    await new_chat.submit("What is a riffle?\nShort, please.", model="demo:fast", supersedes="t0")
+    await wait_until(lambda: reader.queue.prompts)
+    (prompt,) = reader.queue.prompts
+    assert (prompt.text, prompt.author, prompt.model) == ("What is a riffle?\nShort, please.", "ada@desk", "demo:fast")
+    assert prompt.supersedes == "t0"
+    assert new_chat.session.title == "What is a riffle?"
+    taken = await new_chat.withdraw(prompt.id)
+    assert taken is not None
+    assert taken.text == prompt.text
+    assert await new_chat.withdraw(prompt.id) is None
+    await new_chat.close()
+    assert len(await store.sessions()) == 1
+    await reader.close()
+
+
+async def test_an_interrupt_goes_over_redis_and_pauses_what_waits(new_chat: LiveSource, engines: list[Engine]) -> None:
+    reader = Reader(new_chat)
+    await new_chat.submit("one")
+    await wait_until(lambda: reader.queue.prompts)
+    await new_chat.interrupt()
+    await wait_until(lambda: reader.queue.paused)
+    assert "interrupt" not in engines[0].asked
+    await new_chat.resume_queue()
+    await wait_until(lambda: not reader.queue.paused)
+    await reader.close()
+
+
+async def test_without_redis_an_interrupt_is_a_signal(
+    new_chat: LiveSource, engines: list[Engine], redis_server: RedisServer
+) -> None:
+    await new_chat.begin()
+    redis_server.close()
+    await new_chat.interrupt()
+    assert engines[0].asked == ["ensure", "interrupt"]
+
+
+# -- the library --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def library(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[StoreLibrary]:
+    paths = find_paths({"RIFFLE_HOME": str(tmp_path)})
+    config = load_config(paths, {"RIFFLE_REDIS_URL": redis_server.url})
+    opened = StoreLibrary(Context(paths, config))
+    yield opened
+    await opened.close()
+
+
+async def test_what_the_command_line_names_is_opened(library: StoreLibrary, store: Store) -> None:
+    session = await store.create_session(SessionInfo(id="", title="rivers", answering="pool"))
+    attached = await library.open(Attach(session="rivers", read_only=True))
+    assert (attached.session.id, attached.mode, attached.read_only) == (session.id, "attach", True)
+    chat = await library.open(Chat(session=session.id[:8]))
+    assert (chat.session.id, chat.mode, chat.read_only) == (session.id, "chat", False)
+    assert (await library.open(Chat(model="demo"))).session.id == ""
+
+
+async def test_what_is_not_there_is_told(library: StoreLibrary) -> None:
+    with pytest.raises(UnknownSession):
+        await library.open(Attach(session="nothing"))
+    with pytest.raises(UnknownSession, match="no session to continue"):
+        await library.open(Chat(continue_last=True))
+
+
+# -- recordings ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_replay_hands_its_entries_out_by_the_clock() -> None:
+    entries = Story().ask("q").say("a", "b").finish().take().entries
+    now = 0.0
+    player = Player([entry.ts for entry in entries], clock=lambda: now)
+    source = ReplaySource(SessionInfo(id="x"), entries, player)
+    reader = Reader(source)
+    await wait_until(lambda: len(reader.items) == 2)
+    source.play("step")
+    await wait_until(lambda: len(reader.items) == 3)
+    source.play("faster")
+    source.play("slower")
+    source.play("show_end")
+    await wait_until(lambda: player.ended and len(reader.items) >= 4)
+    read = [entry for item in reader.items if isinstance(item, EntriesRead) for entry in item.entries]
+    assert read == entries
+    assert isinstance(reader.items[0], ConnectionChanged)
+    await reader.close()
+
+
+async def test_a_file_is_replayed_as_it_was_printed(tmp_path: Path, library: StoreLibrary) -> None:
+    event = Partial(delta="hi")
+    payload = encode(event).decode()
+    lines = [
+        json.dumps({"id": "5-0", "ts": 5_000, "event": json.loads(payload)}),
+        json.dumps({"id": "6-0", "ts": 6_000, "raw": "{{{"}),
+        "",
+        payload,
+        "not json",
+    ]
+    path = tmp_path / "story.jsonl"
+    path.write_text("\n".join(lines))
+    entries = read_file(path)
+    assert [type(entry.event) for entry in entries] == [Partial, Broken, Partial, Broken]
+    assert [(entry.id, entry.ts) for entry in entries[:2]] == [("5-0", 5_000), ("6-0", 6_000)]
+    source = await library.open(Replay(session=str(path), speed=0))
+    assert source.player is not None
+    assert source.player.total >= 1.0
+    assert list(source.player.take()) == [0, 1, 2, 3]
+
+
+async def test_an_empty_recording_is_told(tmp_path: Path, library: StoreLibrary) -> None:
+    path = tmp_path / "empty.jsonl"
+    path.touch()
+    with pytest.raises(BusError, match=r"nothing to replay in empty\.jsonl"):
+        await library.open(Replay(session=str(path)))

@@ -1,0 +1,77 @@
+"""The themes: legible, ours complete, a user's beside them, a broken one named and skipped."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+from textual.theme import Theme
+
+from tui.themes import COLORS, BrokenTheme, Found, find_themes, load_all, load_theme, own_folder
+
+OURS = find_themes([own_folder()])
+GROUNDS = ("background", "surface", "panel")
+INKS = tuple(name for name in COLORS if name not in GROUNDS)
+READABLE = 4.5
+"""WCAG 2.2, success criterion 1.4.3 (AA) for normal text."""
+
+
+def luminance(color: str) -> float:
+    """WCAG's relative luminance of #rrggbb."""
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast ratio, 1 to 21."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def color(theme: Theme, name: str) -> str:
+    value = {"text": theme.foreground, "muted": theme.variables["text-muted"]}.get(name) or getattr(theme, name)
+    assert isinstance(value, str)
+    return value
+
+
+def test_contrast_is_measured_as_the_standard_says() -> None:
+    assert round(contrast("#000000", "#ffffff"), 2) == 21
+    assert round(contrast("#777777", "#ffffff"), 2) == 4.48
+
+
+def test_there_are_two_dark_and_two_light_themes() -> None:
+    assert sorted(load_theme(found).dark for found in OURS) == [False, False, True, True]
+
+
+@pytest.mark.parametrize("found", OURS, ids=lambda found: found.name)
+def test_every_ink_is_legible_on_every_ground(found: Found) -> None:
+    theme = load_theme(found)
+    weak = {
+        f"{ink} on {ground}": round(contrast(color(theme, ink), color(theme, ground)), 2)
+        for ink, ground in product(INKS, GROUNDS)
+        if contrast(color(theme, ink), color(theme, ground)) < READABLE
+    }
+    assert weak == {}
+
+
+def test_a_theme_of_the_user_wins_by_its_name(tmp_path: Path) -> None:
+    own = (own_folder() / "dusk.toml").read_text(encoding="utf-8")
+    (tmp_path / "dusk.toml").write_text(own.replace("#15171f", "#000000"), encoding="utf-8")
+    themes = {theme.name: theme for theme in load_all([own_folder(), tmp_path]) if isinstance(theme, Theme)}
+    assert themes["dusk"].background == "#000000"
+    assert len(themes) == len(OURS)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[colors", "cannot be read"), ('[colors]\ntext = "red"', "lacks colors"), ("colors = 3", "lacks colors")],
+)
+def test_a_broken_theme_is_named_and_skipped(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "odd.toml").write_text(text, encoding="utf-8")
+    loaded = list(load_all([own_folder(), tmp_path]))
+    (broken,) = [theme for theme in loaded if isinstance(theme, BrokenTheme)]
+    assert str(tmp_path / "odd.toml") in str(broken)
+    assert words in str(broken)
+    assert len(loaded) == len(OURS) + 1

@@ -1,0 +1,318 @@
+"""The app: which screens there are, which theme they wear, and what happens when something breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gc
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from rich.text import Text
+from textual import work
+from textual.app import App
+from textual.filter import LineFilter
+from textual.screen import Screen
+from textual.theme import Theme
+
+from bus.errors import BusError
+from bus.session import SessionInfo
+from tui import commands, crash, themes
+from tui import config as configuration
+from tui.clean import clean, clean_line
+from tui.cli.commands import Chat
+from tui.config import Config
+from tui.drafts import Drafts, History
+from tui.output_filter import ControlFilter
+from tui.paths import Paths
+from tui.screens.choices import command_choices, plain_choices, session_choices
+from tui.screens.help import HelpScreen
+from tui.screens.picker import Picker
+from tui.screens.session import SessionScreen
+from tui.sources import Library, Opening
+
+LEAVE_SECONDS = 0.4
+"""How long letting go of a session may hold up quitting."""
+
+OPENED_SCHEMES = ("https://", "http://", "mailto:")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run of the app ended: the session that was open, and the error that ended it, if one did."""
+
+    session: SessionInfo | None = None
+    error: BusError | None = None
+
+
+class Riffle(App[Ending]):
+    """The terminal program. `run()` gives back an `Ending`, or None after a crash, which has been told already.
+
+    `default_model` is who answers where nobody chose; `models` are offered in the model picker.
+    """
+
+    TITLE = "riffle"
+    CSS_PATH = Path(__file__).with_name("riffle.tcss")
+    DEFAULT_MODE = "session 1"
+    ENABLE_COMMAND_PALETTE = False  # ours is a picker like the others
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal")]  # noqa: RUF012 (not a class variable to Textual)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 (not a class variable to Textual)
+
+    def __init__(
+        self,
+        opening: Opening,
+        *,
+        library: Library,
+        config: Config,
+        paths: Paths,
+        default_model: str = "",
+        demo_since_no_key: bool = False,
+        models: Sequence[str] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.paths = paths
+        self.default_model = default_model
+        self.demo_since_no_key = demo_since_no_key
+        self.models = models
+        self.now = now
+        """The wall clock, in Unix seconds."""
+        self._opening = opening
+        self._library = library
+        self._history = History(paths.history_file)
+        self._drafts = Drafts(paths.drafts_file)
+        self._filter = ControlFilter()
+        self._sessions_shown = 1
+        self._wear_first_theme()
+        self.set_keymap(dict(config.keys))
+
+    def get_default_screen(self) -> Screen[None]:
+        """The session that the command line asked for."""
+        return self._session_screen(self._opening)
+
+    def _session_screen(self, opening: Opening) -> SessionScreen:
+        model = (isinstance(opening, Chat) and opening.model) or self.config.model
+        return SessionScreen(opening, self._library, self._history, self._drafts, model)
+
+    def on_mount(self) -> None:
+        """Say what is wrong with the config, and settle the collector once the first frame is out."""
+        # The first screen came up as the default one, which is quicker; as a mode it can be left for another.
+        self.add_mode(self.DEFAULT_MODE, self.get_default_screen)  # pyright: ignore[reportUnknownMemberType]
+        for warning in self.config.warnings:
+            self.notify(warning, severity="warning", timeout=10)
+        self.call_after_refresh(_settle_collector)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own, and last our wall: no control character leaves, whoever drew it."""
+        return [*super().get_line_filters(), self._filter]
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: Literal["information", "warning", "error"] = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a note in the corner. Its text is shown as it is, never as markup."""
+        super().notify(clean(message), title=clean(title), severity=severity, timeout=timeout, markup=False)
+
+    # -- sessions -----------------------------------------------------------------------------------------------
+
+    @property
+    def session_screen(self) -> SessionScreen:
+        """The session screen below whatever dialog is open."""
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, SessionScreen))
+
+    def opening_of(self, session_id: str, *, like: Opening) -> Opening:
+        """What opens `session_id` in the way of `like`."""
+        if isinstance(like, Chat):
+            return Chat(session=session_id, redis=like.redis, model=like.model)
+        return replace(like, session=session_id)
+
+    async def show(self, opening: Opening) -> None:
+        """Leave the present session for another one. Each is a mode of its own: a base screen cannot be switched."""
+        await self.session_screen.stop()
+        left = self.current_mode
+        self.switch_mode(self._add_session(opening))
+        self.remove_mode(left)
+
+    def _add_session(self, opening: Opening) -> str:
+        self._sessions_shown += 1
+        mode = f"session {self._sessions_shown}"
+        self.add_mode(mode, lambda: self._session_screen(opening))  # pyright: ignore[reportUnknownMemberType]
+        return mode
+
+    @work(exclusive=True, group="dialog")
+    async def start_session(self) -> None:
+        """Begin a new session."""
+        await self.show(Chat(model=self.session_screen.model or None))
+
+    @work(exclusive=True, group="dialog")
+    async def pick_session(self) -> None:
+        """Choose a session, and open it as the present one is open."""
+        try:
+            sessions = await self._library.sessions()
+        except BusError as error:
+            self.notify(f"{error} {error.hint}".strip(), severity="error")
+            return
+        source = self.session_screen.source
+        picker = Picker("Sessions", session_choices(sessions, self.now()), chosen=source.session.id if source else None)
+        if chosen := await self.push_screen_wait(picker):
+            await self.show(self.opening_of(chosen, like=self.session_screen.opening))
+
+    @work(exclusive=True, group="leave")
+    async def leave(self) -> None:
+        """Quit. Answers go on without us, and the session is kept."""
+        screen = self.session_screen
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await screen.stop()
+        self.exit(Ending(screen.source.session if screen.source else None))
+
+    async def action_quit(self) -> None:
+        """Textual's own Ctrl+Q leaves as every other way does."""
+        self.leave()
+
+    def fail(self, error: BusError) -> None:
+        """The session cannot be shown. What the command line named ends the program; another one is only told."""
+        if self.session_screen.opening is self._opening:
+            # Later: the app itself may still be coming up.
+            self.call_later(self.exit, Ending(error=error), return_code=1)
+        else:
+            self.notify(f"{error} {error.hint}".strip(), severity="error", timeout=15)
+
+    # -- dialogs ------------------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="dialog")
+    async def pick_command(self) -> None:
+        """All commands, by name."""
+        screen = self.session_screen
+        offered = command_choices(commands.available(prompts=screen.can_send), self.config.keys)
+        if name := await self.push_screen_wait(Picker("Commands", offered)):
+            commands.by_name(name).run(screen, "")
+
+    def show_help(self) -> None:
+        """The help page."""
+        self.push_screen(HelpScreen(self.config.keys))
+
+    @work(exclusive=True, group="dialog")
+    async def pick_model(self, name: str = "") -> None:
+        """Choose who answers from the next prompt on."""
+        if not name:
+            known = dict.fromkeys([self.session_screen.shown_model, *self.models])
+            choices = plain_choices([(model, "") for model in known if model])
+            chosen = await self.push_screen_wait(
+                Picker("Model, as PROVIDER:MODEL", choices, free_text=True, chosen=self.session_screen.shown_model)
+            )
+            name = chosen or ""
+        if name:
+            self.session_screen.model = name
+            self.session_screen.refresh_facts()
+            self.notify(f"{name} answers from the next prompt on.")
+
+    @work(exclusive=True, group="dialog")
+    async def pick_theme(self, name: str = "") -> None:
+        """Choose the colors: each is tried on while the list is open, and the choice is kept in the config file."""
+        before = self.theme
+        names = self._register_all_themes()
+        if not name:
+            choices = plain_choices([(own, "dark" if dark else "light") for own, dark in names.items()])
+            picker = Picker("Theme", choices, chosen=before, preview=self._wear)
+            name = await self.push_screen_wait(picker) or before
+        if name not in names:
+            self.notify(f"There is no theme {name!r}. There are: {', '.join(names)}.", severity="warning")
+            return
+        self._wear(name)
+        if name != before:
+            self._remember_theme(name)
+
+    def _remember_theme(self, name: str) -> None:
+        try:
+            configuration.remember(self.paths, "theme", name)
+        except OSError as error:
+            self.notify(f"The theme is not kept: {self.paths.config_file}: {error.strerror}", severity="warning")
+
+    def _wear(self, name: str) -> None:
+        self.theme = name
+
+    @property
+    def _theme_folders(self) -> list[os.PathLike[str]]:
+        return [themes.own_folder(), self.paths.themes]
+
+    def _register_all_themes(self) -> dict[str, bool]:
+        """Every usable theme's name, and whether it is dark. Broken ones are named."""
+        names: dict[str, bool] = {}
+        for theme in themes.load_all([themes.own_folder(), self.paths.themes]):
+            if isinstance(theme, Theme):
+                self.register_theme(theme)
+                names[theme.name] = theme.dark
+            else:
+                self.notify(str(theme), severity="warning")
+        return names
+
+    def _wear_first_theme(self) -> None:
+        """Read the one theme that the first frame needs. A name that is not ours may be one of Textual's."""
+        wanted = self.config.theme
+        found = {theme.name: theme for theme in themes.find_themes([themes.own_folder(), self.paths.themes])}
+        if wanted not in found and wanted in self.available_themes:
+            self.theme = wanted
+            return
+        try:
+            if wanted not in found:
+                raise themes.BrokenTheme(f"There is no theme {wanted!r}. There are: {', '.join(found)}.")
+            theme = themes.load_theme(found[wanted])
+        except themes.BrokenTheme as error:
+            self.config.warnings.append(str(error))
+            theme = themes.load_theme(found[configuration.DEFAULT_THEME])
+        self.register_theme(theme)
+        # Nothing is styled yet: set it without the watcher, which would parse all styles a second time.
+        self.set_reactive(App.theme, theme.name)
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    @work(exclusive=True, group="dialog")
+    async def ask_about_link(self, url: str) -> None:
+        """Open a link of a conversation only after its real target was shown and somebody agreed."""
+        target = clean_line(url)
+        if not target.lower().startswith(OPENED_SCHEMES):
+            self.notify(f"riffle opens web and mail addresses only, not {target}", severity="warning")
+            return
+        choices = plain_choices([("Leave it", ""), ("Copy the address", ""), ("Open in the browser", "")])
+        match await self.push_screen_wait(Picker(target, choices)):
+            case "Copy the address":
+                self.copy_to_clipboard(target)
+            case "Open in the browser":
+                self.open_url(target)
+            case _:
+                pass
+
+    # -- the terminal -------------------------------------------------------------------------------------------
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand `text` to the terminal's clipboard. Whether it takes it, nobody can know."""
+        super().copy_to_clipboard(text)
+        if self._driver is not None and os.environ.get("TMUX"):
+            # tmux keeps the plain sequence to itself unless it is told to pass it on; this is the telling.
+            encoded = base64.b64encode(text.encode()).decode()
+            self._driver.write(f"\x1bPtmux;\x1b\x1b]52;c;{encoded}\x07\x1b\\")
+        self.notify(f"{len(text)} characters sent to the terminal's clipboard.")
+
+    def _fatal_error(self) -> None:
+        # Textual would print a traceback with the values of all locals: keys and conversations among them.
+        if self._exit_renderables:
+            return  # what breaks while the app already ends says nothing new
+        sentence = crash.write_report(self._exception, self.paths.state)
+        self.panic(Text(sentence))
+
+
+def _settle_collector() -> None:
+    """A full collection over what start-up made costs 25 ms each time: leave that out, and collect seldom."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

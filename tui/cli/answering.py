@@ -1,0 +1,48 @@
+"""Where an engine gets its parts: the providers, the tools of a folder, the seat at a session's queue."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bus.session import SessionInfo
+from engine.engine import EngineConfig
+from engine.ports import Provider, Seat
+from engine.providers import resolve
+from engine.service import Service
+from engine.toolbox import read_only_tools
+from engine.tools import Toolbox
+from tui.cli.context import Context
+from tui.version import version
+
+if TYPE_CHECKING:
+    from bus.redis.seat import SessionSeat
+    from bus.redis.store import Store
+
+
+def seat_of(store: Store, session_id: str, *, idle_seconds: float | None) -> SessionSeat:
+    """A seat for this process at a session; without prompts it is left after `idle_seconds`."""
+    return store.seat(session_id, engine_id=str(uuid.uuid4()), version=version(), idle_seconds=idle_seconds)
+
+
+def service_at(seat: Seat, info: SessionInfo, ctx: Context) -> Service:
+    """An engine for the seat: the session's model unless a prompt names another, the tools of the session's folder."""
+    settings = ctx.config.providers
+
+    def provider(model: str) -> Provider:
+        return resolve(model, os.environ, settings)
+
+    folder = Path(info.cwd) if info.cwd and Path(info.cwd).is_dir() else Path.cwd()
+    return Service(
+        seat,
+        make_provider=provider,
+        tools=read_only_tools(folder) if ctx.config.tools else Toolbox(),
+        config=EngineConfig(
+            model=ctx.model if ctx.model_was_named else info.model or ctx.model,
+            max_calls=ctx.config.max_calls,
+            retries=ctx.config.retries,
+            providers=settings,
+        ),
+    )

@@ -1,0 +1,33 @@
+"""`riffle` and `riffle chat`: the screen on a session that this terminal owns."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from tui.cli import loop, screen
+from tui.cli.commands import Chat, Run
+from tui.cli.context import Context, full_prompt
+from tui.cli.errors import UsageError
+
+
+def chat(command: Chat, ctx: Context) -> int:
+    """Open the screen. Where there is none, a prompt is answered as `riffle run` does."""
+    prompt = full_prompt(command.prompt, needed=False)
+    if screen.can_draw():
+        screen.take_the_keyboard()
+        return screen.show(dataclasses.replace(command, prompt=prompt), ctx)
+    if not prompt:
+        raise UsageError(screen.why_not(), 'To ask without one: riffle run "Why is the sky blue?"')
+    from tui.cli.run import run
+
+    ctx.start_redis_early()
+    ctx.show_warnings()
+    plain = Run(
+        redis=command.redis,
+        model=command.model,
+        prompt=prompt,
+        session=command.session,
+        continue_last=command.continue_last,
+    )
+    signals = loop.Signals()
+    return loop.run(run(plain, ctx, signals), signals)

@@ -1,0 +1,141 @@
+"""What can be asked for on the command line, as data: `parser` makes one of these, `tui.__main__` runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Output = Literal["text", "json", "yaml"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """`redis` and `model` are accepted everywhere; None: as the environment and the configuration say."""
+
+    redis: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamName:
+    """A stream of anybody's: a key, and how to read entries that hold one text field (`bus.entry`)."""
+
+    key: str
+    text_field: str | None = None
+    id_field: str | None = None
+    end_value: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat(Command):
+    """Talk to a model: in `session`, in the last one (`continue_last`), else in a new one."""
+
+    prompt: str = ""
+    session: str | None = None
+    continue_last: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attach(Command):
+    """Watch a session or a stream, from `start`, `now` or an entry id. Neither named: choose from a list."""
+
+    session: str | None = None
+    stream: StreamName | None = None
+    read_only: bool = False
+    position: str = "start"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay(Command):
+    """Play a session, a file or a stream. `speed` inf shows the end at once; pauses last `idle_limit` s at most."""
+
+    session: str | None = None
+    stream: StreamName | None = None
+    speed: float = 1.0
+    idle_limit: float | None = None
+    position: str = "start"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Command):
+    """Answer one prompt without a screen."""
+
+    prompt: str
+    session: str | None = None
+    continue_last: bool = False
+    output: Output = "text"
+    max_calls: int | None = None
+    retries: int | None = None
+    no_tools: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tail(Command):
+    """Print a session or a stream."""
+
+    session: str | None = None
+    stream: StreamName | None = None
+    position: str = "start"
+    follow: bool = True
+    output: Output = "text"
+    with_metadata: bool = False
+    full: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Send(Command):
+    """Ask a session whose engine runs elsewhere."""
+
+    session: str
+    prompt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine(Command):
+    """Answer prompts: of one session, or of every session that is open to any engine."""
+
+    session: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsList(Command):
+    """List the sessions."""
+
+    json: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsShow(Command):
+    """Show what is known of one session."""
+
+    session: str
+    json: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsRename(Command):
+    """Give a session another title."""
+
+    session: str
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsDelete(Command):
+    """Delete a session; `yes`: without asking."""
+
+    session: str
+    yes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor(Command):
+    """Say what is there, what is wrong and how to fix it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Say(Command):
+    """Print `text` (a help page, the version) and end."""
+
+    text: str

@@ -1,0 +1,136 @@
+"""What every command starts from: who and where we are, the configuration, the way to Redis."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import os
+import socket
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.models import default_model
+from tui.cli.commands import Command, Run, Send, StreamName
+from tui.cli.errors import UsageError, complain
+from tui.config import Config, Value, load_config
+from tui.paths import Paths, find_paths, make_private
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bus.redis.store import Store
+    from bus.redis.stream import RedisStream
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The surroundings of one command."""
+
+    paths: Paths
+    config: Config
+
+    @property
+    def embedded(self) -> bool:
+        """Whether Redis is the server of our own."""
+        return self.config.redis_url is None
+
+    @property
+    def model(self) -> str:
+        """Who answers where a session does not say: the configured model, else by the key that is set, else demo."""
+        return self.config.model or default_model(os.environ, self.config.providers)
+
+    @property
+    def engine_log(self) -> Path:
+        """What engines complain about that nobody looks at."""
+        return self.paths.state / "engine.log"
+
+    @property
+    def model_was_named(self) -> bool:
+        """Whether the command line says who answers."""
+        return self.config.sources["model"] == "command line"
+
+    def redis_url(self) -> str:
+        """The address of Redis; starts our own server where none is named. Blocks."""
+        if url := self.config.redis_url:
+            return url
+        from bus.server import ensure_server
+
+        return ensure_server(make_private(self.paths.data))
+
+    def show_warnings(self) -> None:
+        """Say on stderr what is odd in the configuration."""
+        for warning in self.config.warnings:
+            complain(warning)
+
+    def start_redis_early(self) -> None:
+        """Get our own server going, without waiting for it, where it will be needed."""
+        if self.embedded:
+            from bus.server import start_server_early
+
+            start_server_early(make_private(self.paths.data))
+
+
+def context(command: Command) -> Context:
+    """The surroundings of `command`, whose options override the settings."""
+    paths = find_paths(os.environ)
+    flags: dict[str, Value | None] = {"redis.url": command.redis, "model": command.model}
+    if isinstance(command, Run):
+        flags["engine.max_calls"] = command.max_calls
+        flags["engine.retries"] = command.retries
+        flags["engine.tools"] = False if command.no_tools else None
+    return Context(paths, load_config(paths, os.environ, flags))
+
+
+@asynccontextmanager
+async def open_store(ctx: Context) -> AsyncGenerator[Store]:
+    """The store of this context, closed at the end."""
+    import asyncio
+
+    from bus.redis.store import open_store as connect
+
+    url = await asyncio.to_thread(ctx.redis_url)
+    store = await connect(url, client_name="riffle")
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def author() -> str:
+    """Who asks: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = str(os.getuid())  # a user without a name, as in some containers
+    return f"{user}@{socket.gethostname()}"
+
+
+def full_prompt(prompt: str, *, needed: bool = True) -> str:
+    """The prompt with what was piped in below it. Blocks until that ends."""
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else _read_piped()
+    text = "\n\n".join(part for part in ("" if prompt == "-" else prompt, piped.strip("\n")) if part.strip())
+    if needed and not text:
+        raise UsageError("There is no prompt.", 'Give one in quotes, or pipe one in: riffle run "Why is the sky blue?"')
+    return text
+
+
+def with_piped(command: Command) -> Command:
+    """A command that takes a prompt with what was piped in added to it; any other as it is."""
+    if isinstance(command, Run | Send):
+        return dataclasses.replace(command, prompt=full_prompt(command.prompt))
+    return command
+
+
+def _read_piped() -> str:
+    raw = sys.stdin.buffer.read()
+    if b"\0" in raw[:8192]:
+        raise UsageError("What is piped in is not text.", "Only text can be added to a prompt.")
+    return raw.decode("utf-8", errors="replace")
+
+
+def stream_at(store: Store, name: StreamName) -> RedisStream:
+    """The stream of somebody's that the command line names."""
+    return store.stream_at(name.key, text_field=name.text_field, id_field=name.id_field, end_value=name.end_value)

@@ -1,0 +1,17 @@
+"""`riffle replay`: the screen on something that is over."""
+
+from __future__ import annotations
+
+from tui.cli import screen
+from tui.cli.commands import Replay
+from tui.cli.context import Context
+from tui.cli.errors import UsageError
+
+
+def replay(command: Replay, ctx: Context) -> int:
+    """Open the screen; on a list of sessions where nothing is named."""
+    if not screen.can_draw():
+        what = f"--stream {command.stream.key}" if command.stream else command.session or "SESSION"
+        raise UsageError(screen.why_not(), f"To print it instead: riffle tail {what} --no-follow")
+    screen.take_the_keyboard()
+    return screen.show(command, ctx)

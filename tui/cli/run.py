@@ -1,0 +1,187 @@
+"""`riffle run`: one prompt, answered in this process, printed as it comes back from the stream."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from bus.errors import BusError
+from bus.events import Error, Event, RunFailed, RunFinished, RunStopped, UserMessage
+from bus.feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
+from bus.session import Queue, SessionInfo
+from engine.providers import resolve
+from tui.cli.answering import seat_of, service_at
+from tui.cli.commands import Run
+from tui.cli.context import Context, author, open_store
+from tui.cli.errors import FAILED, INTERRUPTED, OK, CliError, complain
+from tui.cli.loop import Signals
+from tui.cli.send import new_prompt
+from tui.cli.tail import ConnectionNotes, Printer, RecordPrinter, TextPrinter
+from tui.cli.transcript import Transcript
+from tui.version import version
+
+if TYPE_CHECKING:
+    from bus.redis.store import Store
+
+
+async def run(command: Run, ctx: Context, signals: Signals) -> int:
+    """Ask, answer, print. A first Ctrl+C stops the answer and keeps what there is of it, a second one ends at once."""
+    prompt = new_prompt(command.prompt, model=command.model or "")
+    async with open_store(ctx) as store:
+        info = await _session(store, command, ctx)
+        turn = _Turn(prompt.id, _printer(command))
+        feed = store.watch(info.id, after=(await store.stream(info.id).info()).last_id)
+        await store.submit(info.id, prompt)
+        try:
+            return await _answered(store, info, ctx, signals, turn, feed)
+        finally:
+            if not turn.begun:
+                # Nobody waits for it any more, and nobody shall answer it behind our back.
+                with contextlib.suppress(BusError):
+                    await store.withdraw(info.id, prompt.id)
+
+
+async def _answered(
+    store: Store, info: SessionInfo, ctx: Context, signals: Signals, turn: _Turn, feed: AsyncGenerator[FeedItem]
+) -> int:
+    """The exit code, once the turn has ended."""
+    # A session that a chat has open is answered by its own engine.
+    if await store.lease(info.id) is None:
+        return await _answer_here(store, info, ctx, signals, turn.follow(feed))
+
+    def stop() -> bool:
+        if turn.begun:
+            stopping.append(asyncio.ensure_future(store.interrupt(info.id, author())))
+        return turn.begun
+
+    stopping: list[asyncio.Future[None]] = []
+    signals.taker = _once(stop)
+    return await turn.follow(feed, engine_needed=True)
+
+
+async def _session(store: Store, command: Run, ctx: Context) -> SessionInfo:
+    if command.session:
+        return await store.find(command.session)
+    if command.continue_last:
+        found = [info for info in await store.sessions() if info.messages]
+        if not found:
+            raise CliError("There is no session to go on with.", "Leave -c out to begin one.")
+        return found[0]
+    # A model that nobody can ask is better noticed before there is a session with a failure in it.
+    await resolve(ctx.model, os.environ, ctx.config.providers).close()
+    return await store.create_session(
+        SessionInfo(id="", model=ctx.model, owner=author(), cwd=os.getcwd(), version=version())
+    )
+
+
+async def _answer_here(
+    store: Store, info: SessionInfo, ctx: Context, signals: Signals, printing: Coroutine[Any, Any, int]
+) -> int:
+    """Run an engine beside the printer until all is printed. The engine's fault ends both."""
+    async with seat_of(store, info.id, idle_seconds=None) as seat, asyncio.TaskGroup() as group:
+        service = service_at(seat, info, ctx)
+        signals.taker = _once(lambda: service.interrupt(author()))
+        group.create_task(service.run())
+        code = await printing
+        # It still has to mark the prompt as answered.
+        service.leave()
+        return code
+
+
+def _once(stop: Callable[[], bool]) -> Callable[[int], bool]:
+    """A taker for the first signal, which stops the answer; a second one ends the program."""
+    taken: list[int] = []
+
+    def take(number: int) -> bool:
+        taken.append(number)
+        return len(taken) == 1 and stop()
+
+    return take
+
+
+def _printer(command: Run) -> Printer:
+    if command.output != "text":
+        return RecordPrinter(command.output)
+    aside = sys.stderr if sys.stderr.isatty() and not command.quiet else None
+    return TextPrinter(Transcript(sys.stdout, aside))
+
+
+class _Turn:
+    """The part of a session's feed that answers one prompt, on its way to a printer."""
+
+    def __init__(self, prompt_id: str, printer: Printer) -> None:
+        self._prompt_id = prompt_id
+        self._printer = printer
+        self.begun = False
+        self._error: Error | None = None
+
+    async def follow(self, feed: AsyncGenerator[FeedItem], *, engine_needed: bool = False) -> int:
+        """Print until the turn ends; the exit code says how. `engine_needed`: without one it fails."""
+        connection = ConnectionNotes()
+        async with aclosing(feed):
+            async for item in feed:
+                code = None
+                match item:
+                    case EntriesRead():
+                        code = self._take(item)
+                    case ConnectionChanged(state):
+                        connection.tell(state)
+                    case LeaseChanged(None) if engine_needed:
+                        raise CliError("The engine of this session was lost.", "Ask again.")
+                    case QueueChanged(Queue(paused=True)) if not self.begun:
+                        raise CliError(
+                            "The prompts of this session are held back, since an answer was interrupted.",
+                            "Let them go on first: open it with riffle chat -s, and press Enter.",
+                        )
+                    case _:
+                        pass
+                # In a thread, so that a reader who does not read never holds up the engine.
+                await asyncio.to_thread(self._printer.flush)
+                if code is not None:
+                    return code
+        return FAILED
+
+    def _take(self, item: EntriesRead) -> int | None:
+        for at, entry in enumerate(item.entries):
+            if isinstance(entry.event, UserMessage) and entry.event.prompt_id == self._prompt_id:
+                self.begun = True
+                del item.entries[:at]
+                break
+        if not self.begun:
+            return None
+        for at, entry in enumerate(item.entries, 1):
+            code = self._end(entry.event)
+            if code is not None:
+                self._printer.take(EntriesRead(item.entries[:at], caught_up=True))
+                self._printer.finish()
+                return code
+        self._printer.take(item)
+        return None
+
+    def _end(self, event: Event) -> int | None:
+        """The exit code, if this event ends the turn."""
+        match event:
+            case Error():
+                self._error = event
+            case RunFinished():
+                return OK
+            case RunFailed(error_string=why):
+                complain((self._error and self._error.error_string) or why or "The answer failed.", self._hint())
+                return FAILED
+            case RunStopped(reason="interrupt"):
+                complain("Interrupted.")
+                return INTERRUPTED
+            case RunStopped(reason=reason):
+                complain(f"The answer is not complete: it was stopped ({reason or 'nobody says why'}).")
+                return FAILED
+            case _:
+                pass
+        return None
+
+    def _hint(self) -> str:
+        return (self._error.hint or "") if self._error else ""

@@ -1,0 +1,142 @@
+"""`riffle tail`: a stream on stdout, from any position, for people or for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Protocol
+
+from bus.entry import position_before
+from bus.feed import ConnectionChanged, EntriesRead, FeedItem
+from bus.session import ConnectionState
+from bus.stream import START, Stream
+from tui.cli.commands import Tail
+from tui.cli.context import Context, open_store, stream_at
+from tui.cli.errors import FAILED, OK, CliError, complain
+from tui.cli.printing import RECORDS, tidy
+from tui.cli.transcript import Transcript
+from tui.fold import Fold
+
+
+async def tail(command: Tail, ctx: Context) -> int:
+    """Print what there is, then what comes."""
+    async with open_store(ctx) as store:
+        if command.stream is not None:
+            stream = stream_at(store, command.stream)
+            feed = store.watch(stream, after=await start_of(stream, command.position))
+        else:
+            info = await store.find(command.session or "")
+            stream = store.stream(info.id)
+            feed = store.watch(info.id, after=await start_of(stream, command.position))
+        async with aclosing(feed):
+            return await _print(feed, _printer(command), follow=command.follow)
+
+
+async def start_of(stream: Stream, position: str) -> str:
+    """Where reading begins: after this entry. `position` is `start`, `now`, or the first entry that is wanted."""
+    match position:
+        case "start":
+            return START
+        case "now":
+            return (await stream.info()).last_id
+        case _:
+            return position_before(position)
+
+
+class Printer(Protocol):
+    """Takes feed items in, and prints what they mean."""
+
+    def take(self, item: FeedItem) -> None:
+        """Collect what there is to print."""
+        ...
+
+    def finish(self) -> None:
+        """Nothing more will come."""
+        ...
+
+    def flush(self) -> None:
+        """Write what was collected. Blocks while its readers are slow."""
+        ...
+
+
+class RecordPrinter:
+    """Every entry for programs, as JSON or YAML. `as_read`: the entries hold no event of their own."""
+
+    def __init__(self, output: str, *, as_read: bool = False) -> None:
+        self._record = RECORDS[output]
+        self._as_read = as_read
+        self._text: list[str] = []
+
+    def take(self, item: FeedItem) -> None:
+        """Collect the entries; what stands beside them is not data."""
+        if isinstance(item, EntriesRead):
+            self._text += [self._record(entry, as_read=self._as_read) for entry in item.entries]
+
+    def finish(self) -> None:
+        """Records are whole by themselves."""
+
+    def flush(self) -> None:
+        """Write them."""
+        text, self._text = "".join(self._text), []
+        sys.stdout.write(tidy(text, sys.stdout))
+        sys.stdout.flush()
+
+
+class TextPrinter:
+    """The timeline for people."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._fold = Fold()
+        self._transcript = transcript
+        self.finish = transcript.finish
+        self.flush = transcript.flush
+
+    def take(self, item: FeedItem) -> None:
+        """Fold it, and collect what changed."""
+        self._transcript.show(self._fold.take(item))
+
+
+def _printer(command: Tail) -> Printer:
+    if command.output == "text":
+        transcript = Transcript(sys.stdout, sys.stdout, full=command.full, metadata=command.with_metadata)
+        return TextPrinter(transcript)
+    return RecordPrinter(command.output, as_read=bool(command.stream and command.stream.text_field))
+
+
+async def _print(feed: AsyncIterator[FeedItem], printer: Printer, *, follow: bool) -> int:
+    connection = ConnectionNotes()
+    async for item in feed:
+        if isinstance(item, ConnectionChanged):
+            connection.tell(item.state)
+        printer.take(item)
+        ended = not follow and isinstance(item, EntriesRead) and item.caught_up
+        if ended:
+            printer.finish()
+        # In a thread, so that a reader who does not read holds up only what is printed.
+        await asyncio.to_thread(printer.flush)
+        if ended:
+            return OK
+    return FAILED
+
+
+class ConnectionNotes:
+    """Says on stderr when Redis goes away and when it is back."""
+
+    def __init__(self) -> None:
+        self._away = False
+
+    def tell(self, state: ConnectionState) -> None:
+        """Report a change of the connection, once each way. Raises CliError when Redis refuses for good."""
+        match state.status:
+            case "denied":
+                raise CliError(state.detail)
+            case "reconnecting" if not self._away:
+                self._away = True
+                complain(state.detail, "riffle goes on as soon as it is back.")
+            case "live" if self._away:
+                self._away = False
+                complain("Redis is back.")
+            case _:
+                pass

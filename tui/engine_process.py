@@ -1,0 +1,126 @@
+"""The engine of a chat: a process of its own, which goes on when the terminal dies. Here it is started and stopped.
+
+It is the same program as `riffle engine`, for one session. It ends by itself when nobody has needed it for long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bus.errors import BusError
+from bus.session import EngineLease
+from tui.paths import make_private
+
+
+class EngineProcess:
+    """Starts the engine of one session on this machine, unless one answers it already, and signals it.
+
+    `lease` asks who answers now. `redis_url` None is the server of our own, which the engine finds by itself.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        lease: Callable[[], Awaitable[EngineLease | None]],
+        redis_url: str | None,
+        log: Path,
+    ) -> None:
+        self._session_id = session_id
+        self._lease = lease
+        self._redis_url = redis_url
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._older_pid: int | None = None
+        """An engine that an earlier terminal has started here."""
+
+    async def ensure(self) -> None:
+        """Start the engine, unless one is starting or answering. Raises a BusError when the last one gave up."""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None:
+                return
+            self._process = None
+            if code > 0:
+                raise BusError("The engine of this session could not do its work.", f"It said: {self._last_words()}")
+        lease = await self._lease()
+        here = lease is not None and lease.host == socket.gethostname()
+        self._older_pid = lease.pid if lease and here else None
+        # The lease of an engine that was killed lives on for some seconds; the new one waits for its end.
+        if lease is None or (here and not is_running(lease.pid)):
+            self._process = self._start()
+
+    def interrupt(self) -> None:
+        """Stop the running answer by a signal, which needs no Redis. Does nothing where no engine runs here."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        elif self._older_pid is not None and self._is_ours(self._older_pid):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self._older_pid, signal.SIGINT)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        make_private(self._log.parent)
+        env = dict(os.environ)
+        if self._redis_url is not None:
+            # By the environment: everybody on this machine can read a command line.
+            env["RIFFLE_REDIS_URL"] = self._redis_url
+        handle = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tui", "engine", "--session", self._session_id],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=handle,
+                # Where this program lies: Python would import from any other folder that it is started in.
+                cwd=Path(__file__).resolve().parent.parent,
+                env=env,
+                # Out of reach of the terminal's Ctrl+C and of its end.
+                start_new_session=True,
+            )
+        finally:
+            os.close(handle)
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = self._log.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
+            said = [line.removeprefix("riffle: ") for line in lines if line.startswith("riffle: ")]
+            return said[-1] if said else f"see {self._log}"
+        return f"nothing; its log would be {self._log}"
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether the process is the engine of this session, and not a later one with the same number."""
+        return self._session_id in _command_line(pid)
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except FileNotFoundError:  # no such process, or no /proc
+        pass
+    except OSError:
+        return ""
+    try:
+        found = subprocess.run(
+            ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False, timeout=2
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout

@@ -1,0 +1,125 @@
+"""What a feed adds up to for one screen: the timeline, and what stands beside it.
+
+Imported after the first frame only: the events bring pydantic in.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from bus.entities import (
+    Appended,
+    AssistantText,
+    Change,
+    Created,
+    Thinking,
+    TimelineState,
+    TurnSummary,
+    Updated,
+    UserText,
+)
+from bus.feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
+from bus.session import ConnectionState, EngineLease, Queue
+from bus.timeline import Timeline
+
+CHARACTERS_PER_TOKEN = 4
+"""A rough mean over models, for the rate of a running answer; its real count comes with its end."""
+
+RATE_SECONDS = 3.0
+"""The rate is that of these last seconds."""
+
+
+class Fold:
+    """Takes feed items in, gives changes of the timeline out, and remembers what stands beside it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.timeline = Timeline()
+        self.connection = ConnectionState("connecting")
+        self.queue = Queue()
+        self.lease: EngineLease | None = None
+        self.engine_lost = False
+        """The last answer was cut off because its engine is gone, and no other one has begun since."""
+        self.last_prompt: UserText | None = None
+        self.last_summary: TurnSummary | None = None
+        self._clock = clock
+        self._caught_up = False
+        self._lease_known = False
+        self._grown: deque[tuple[float, int]] = deque()
+
+    @property
+    def state(self) -> TimelineState:
+        """What is going on in the timeline."""
+        return self.timeline.state
+
+    @property
+    def answering(self) -> bool:
+        """Whether a turn is being answered."""
+        return self.state.status == "answering"
+
+    def take(self, item: FeedItem) -> list[Change]:
+        """Fold one item. The changes are for the timeline's view."""
+        changes: list[Change] = []
+        match item:
+            case EntriesRead(entries, caught_up):
+                changes = self.timeline.apply_all(entries)
+                self._note(changes)
+                self._caught_up = self._caught_up or caught_up
+            case QueueChanged(queue):
+                self.queue = queue
+            case LeaseChanged(lease):
+                self.lease = lease
+                self._lease_known = True
+            case ConnectionChanged(state):
+                self.connection = state
+        return changes + self._look_for_loss()
+
+    def rate(self) -> float | None:
+        """Tokens per second now, estimated by characters; None while too little has come."""
+        now = self._clock()
+        while self._grown and now - self._grown[0][0] > RATE_SECONDS:
+            self._grown.popleft()
+        if len(self._grown) < 2:
+            return None
+        seconds = max(0.25, now - self._grown[0][0])
+        return sum(count for _, count in self._grown) / CHARACTERS_PER_TOKEN / seconds
+
+    def last_answer(self) -> str:
+        """The text of the newest answer, its segments apart; empty where there is none."""
+        texts: list[str] = []
+        for entity in reversed(self.timeline.entities):
+            match entity:
+                case AssistantText():
+                    texts.append(str(entity.text))
+                case UserText() if texts:
+                    break
+                case _:
+                    pass
+        return "\n\n".join(reversed(texts))
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        grown = 0
+        for change in changes:
+            match change:
+                case Appended(entity=AssistantText() | Thinking()):
+                    grown += len(change.delta)
+                case Created(entity=UserText() as prompt):
+                    self.last_prompt = prompt
+                case Created(entity=TurnSummary() as summary) | Updated(entity=TurnSummary() as summary):
+                    self.last_summary = summary
+                case _:
+                    pass
+        if not self.answering:
+            self._grown.clear()
+        elif grown:
+            self.engine_lost = False
+            self._grown.append((self._clock(), grown))
+
+    def _look_for_loss(self) -> list[Change]:
+        if self.answering and self._caught_up and self._lease_known and self.lease is None:
+            self.engine_lost = True
+            return self.timeline.mark_engine_lost()
+        if self.lease is not None:
+            self.engine_lost = False
+        return []

@@ -1,0 +1,148 @@
+"""The sessions of the Redis that the user has: opens what the command line, or the session picker, names.
+
+Importing this loads nothing heavy; opening does, in a thread, so that keys are echoed meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bus.errors import BusError, UnknownSession
+from bus.session import SessionInfo
+from tui.cli.commands import Attach, Chat, Replay, StreamName
+from tui.cli.context import Context, author
+from tui.engine_process import EngineProcess
+from tui.player import Player
+from tui.sources import LocalEngine, Opening, Source
+from tui.version import version
+
+if TYPE_CHECKING:
+    from bus.redis.store import Store
+    from bus.stream import Stream
+
+
+class StoreLibrary:
+    """Connects on first use, and stays connected until `close`."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._store: Store | None = None
+        self._connecting = asyncio.Lock()
+
+    async def sessions(self) -> list[SessionInfo]:
+        """All in which something was said, newest first."""
+        store = await self._connected()
+        return [info for info in await store.sessions() if info.messages or info.live]
+
+    async def open(self, opening: Opening) -> Source:
+        """Open what is named."""
+        match opening:
+            case Chat():
+                return await self._chat(opening)
+            case Attach():
+                return await self._attach(opening)
+            case Replay():
+                return await self._replay(opening)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._store is not None:
+            await self._store.close()
+
+    async def _connected(self) -> Store:
+        async with self._connecting:
+            store = self._store
+            if store is None:
+                module = await _load("bus.redis.store")
+                url = await asyncio.to_thread(self._ctx.redis_url)
+                store = self._store = await module.open_store(url, client_name="riffle")
+            return store
+
+    async def _chat(self, chat: Chat) -> Source:
+        live, store = await _load("tui.live_source"), await self._connected()
+        model = chat.model or self._ctx.model
+        session = await self._chat_session(store, chat) or SessionInfo(
+            id="", model=model, owner=author(), cwd=str(Path.cwd()), version=version()
+        )
+        ours = session.answering == "private" and session.owner == author()
+        source: Source = live.LiveSource(
+            store, session, mode="chat", author=author(), make_engine=self._engine if ours else None
+        )
+        return source
+
+    async def _chat_session(self, store: Store, chat: Chat) -> SessionInfo | None:
+        if chat.session:
+            return await store.find(chat.session)
+        if chat.continue_last:
+            spoken = [info for info in await store.sessions() if info.messages]
+            if not spoken:
+                raise UnknownSession("There is no session to continue.", "Begin one with: riffle")
+            return spoken[0]
+        return None
+
+    async def _attach(self, attach: Attach) -> Source:
+        live, store = await _load("tui.live_source"), await self._connected()
+        source: Source
+        if attach.stream is not None:
+            stream = _named(store, attach.stream)
+            source = live.StreamSource(store, stream, after=await _start(stream, attach.position))
+            return source
+        session = await store.find(attach.session or "")
+        after = await _start(store.stream(session.id), attach.position)
+        source = live.LiveSource(
+            store, session, mode="attach", author=author(), after=after, read_only=attach.read_only
+        )
+        return source
+
+    async def _replay(self, replay: Replay) -> Source:
+        recording = await _load("tui.replay_source")
+        file = Path(replay.session) if replay.session else None
+        if file is not None and file.is_file():
+            session = SessionInfo(id=file.name, title=file.name)
+            entries = await asyncio.to_thread(recording.read_file, file)
+        else:
+            session, stream = await self._recorded(replay)
+            entries = await recording.read_all(stream, await _start(stream, replay.position))
+        if not entries:
+            raise BusError(f"There is nothing to replay in {session.title or session.id}.")
+        player = Player(
+            [entry.ts for entry in entries], speed=replay.speed or float("inf"), idle_limit=replay.idle_limit
+        )
+        source: Source = recording.ReplaySource(session, entries, player)
+        return source
+
+    async def _recorded(self, replay: Replay) -> tuple[SessionInfo, Stream]:
+        store = await self._connected()
+        if replay.stream is not None:
+            return SessionInfo(id=replay.stream.key, title=replay.stream.key), _named(store, replay.stream)
+        session = await store.find(replay.session or "")
+        return session, store.stream(session.id)
+
+    def _engine(self, session: SessionInfo) -> LocalEngine:
+        store = self._store
+        assert store is not None, "a session comes from a store"
+        return EngineProcess(
+            session.id,
+            lease=lambda: store.lease(session.id),
+            redis_url=self._ctx.config.redis_url,
+            log=self._ctx.engine_log,
+        )
+
+
+async def _load(module: str) -> Any:
+    return await asyncio.to_thread(importlib.import_module, module)
+
+
+def _named(store: Store, name: StreamName) -> Any:
+    from tui.cli.context import stream_at
+
+    return stream_at(store, name)
+
+
+async def _start(stream: Stream, position: str) -> str:
+    from tui.cli.tail import start_of
+
+    return await start_of(stream, position)

@@ -1,0 +1,1 @@
+"""What fills the terminal: the session, and the dialogs over it."""

@@ -1,0 +1,145 @@
+"""A dialog in which one of many things is chosen by typing a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+LIST_SHARE = 0.55
+"""How much of the screen's height the list may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line: `draw` makes it for a width in cells, `search` is what typing looks in."""
+
+    id: str
+    search: str
+    draw: Callable[[int], Content]
+
+
+class Picker(ModalScreen[str | None]):
+    """Ends with the id of a choice, None when it was left, or, with `free_text`, with what was typed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss_none", show=False),
+        Binding("ctrl+c", "dismiss_none", show=False, priority=True),  # the field would copy
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("pagedown", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice],
+        *,
+        chosen: str | None = None,
+        empty: str = "Nothing matches.",
+        free_text: bool = False,
+        preview: Callable[[str], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._choices = choices
+        self._chosen = chosen
+        self._empty = empty
+        self._free_text = free_text
+        self._preview = preview
+        self._matching: Sequence[Choice] = choices
+
+    def compose(self) -> ComposeResult:
+        """A line to type in, the list, a line of help."""
+        with Vertical(id="picker"):
+            yield Static(self._title, id="picker-title", markup=False)
+            field = Input(placeholder="type to filter", id="picker-filter", compact=True)
+            field.cursor_blink = False
+            yield field
+            options = OptionList(id="picker-list", compact=True, markup=False)
+            options.can_focus = False
+            yield options
+            yield Static("↑↓ choose   Enter take   Esc leave", id="picker-help", markup=False)
+
+    def on_mount(self) -> None:
+        """Fill the list once its width is known."""
+        self.call_after_refresh(self._fill)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Draw the lines for the new width."""
+        self.call_after_refresh(self._fill)
+
+    @on(Input.Changed)
+    def _filter(self, event: Input.Changed) -> None:
+        words = event.value.lower().split()
+        self._matching = [c for c in self._choices if all(word in c.search.lower() for word in words)]
+        self._fill()
+
+    @on(OptionList.OptionHighlighted)
+    def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if event.option.id is not None:
+            self._chosen = event.option.id
+            if self._preview is not None:
+                self._preview(event.option.id)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def action_move(self, lines: int) -> None:
+        """Go up or down in the list, from the field to type in."""
+        options = self.query_one(OptionList)
+        if options.option_count and self._matching:
+            at = (options.highlighted or 0) + lines
+            options.highlighted = max(0, min(options.option_count - 1, at))
+
+    @on(Input.Submitted)
+    def _choose(self) -> None:
+        """Take the highlighted line, or what was typed where that may be taken."""
+        typed = self.query_one(Input).value.strip()
+        if self._matching:
+            self.query_one(OptionList).action_select()
+        elif self._free_text and typed:
+            self.dismiss(typed)
+
+    def action_dismiss_none(self) -> None:
+        """Leave without a choice."""
+        self.dismiss(None)
+
+    def _fill(self) -> None:
+        options = self.query_one(OptionList)
+        # As high as the whole list needs: the dialog does not jump while one types.
+        options.styles.height = max(1, min(len(self._choices), int(self.size.height * LIST_SHARE)))
+        width = max(10, options.scrollable_content_region.width - 2)
+        chosen = self._chosen
+        options.clear_options()
+        if not self._matching:
+            typed = self.query_one(Input).value.strip()
+            text = f"Enter takes “{typed}”." if self._free_text and typed else self._empty
+            options.add_option(Option(Content.styled(text, "$text-muted"), disabled=True))
+            return
+        options.add_options([Option(choice.draw(width), id=choice.id) for choice in self._matching])
+        ids = [choice.id for choice in self._matching]
+        options.highlighted = ids.index(chosen) if chosen in ids else 0
+
+
+def columns(width: int, main: str, *others: tuple[str, int, str]) -> Content:
+    """`main`, cut to what is left of `width` beside the other columns: (text, cells, style) each, right of it."""
+    fixed = sum(cells + 2 for _, cells, _ in others)
+    room = max(8, width - fixed)
+    line = Content(main).truncate(room, ellipsis=True)
+    line = line.pad_right(max(0, room - line.cell_length))
+    for text, cells, style in others:
+        piece = Content(text).truncate(cells, ellipsis=True)
+        line = line.append("  ").append(piece.pad_right(max(0, cells - piece.cell_length)).stylize(style))
+    return line

@@ -1,0 +1,239 @@
+"""The reading half of the session screen: from a source over the fold into the timeline and the status line."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Static
+
+from bus.errors import BusError
+from bus.session import Prompt as QueuedPrompt
+from bus.session import Queue
+from tui.cli.commands import Attach, Chat
+from tui.drafts import Drafts, History
+from tui.facts import Facts, Mode, Playing
+from tui.screens.choices import session_choices
+from tui.screens.picker import Picker
+from tui.sources import Library, Opening, Source
+from tui.widgets.composer import Composer
+from tui.widgets.status import StatusLine
+from tui.widgets.welcome import Welcome
+
+if TYPE_CHECKING:
+    from bus.feed import FeedItem
+    from tui.app import Riffle
+    from tui.fold import Fold
+    from tui.timeline.view import TimelineView
+
+TICK_SECONDS = 0.5
+
+
+class WatchingScreen(Screen[None]):
+    """Reads a source, folds it and shows it. `SessionScreen` adds what a person can do."""
+
+    if TYPE_CHECKING:
+        app = getters.app(Riffle)
+
+    class Opened(Message):
+        """The source is open: prompts can be sent."""
+
+    def __init__(self, opening: Opening, library: Library, history: History, drafts: Drafts, model: str) -> None:
+        super().__init__()
+        self.opening = opening
+        self.model = model
+        """Who is asked; empty: whoever the engine takes."""
+        self.source: Source | None = None
+        self.fold: Fold | None = None
+        self._library = library
+        self.view: TimelineView | None = None
+        """The timeline; not there yet while the first frame is drawn, which needs nothing of it."""
+        self.composer = Composer(history, drafts)
+        self._welcome = Welcome()
+        self._status = StatusLine()
+        self.quit_armed = False
+        """The next Ctrl+C quits."""
+        self.stop_pending = False
+        """A stop was asked for and the answer has not ended yet."""
+        self.early: list[str] = [opening.prompt] if isinstance(opening, Chat) and opening.prompt else []
+        self.mode: Mode = "chat" if isinstance(opening, Chat) else "attach" if isinstance(opening, Attach) else "replay"
+
+    @property
+    def can_send(self) -> bool:
+        """Whether there is a prompt."""
+        return self.mode != "replay" and not (isinstance(self.opening, Attach) and self.opening.read_only)
+
+    def compose(self) -> ComposeResult:
+        """The stage (welcome or timeline), the prompt or what stands for it, the status line."""
+        with Container(id="stage"):
+            yield self._welcome
+        if self.can_send:
+            yield self.composer
+        else:
+            yield Static(self._keys_line(), id="keys-line", markup=False)
+        yield self._status
+
+    def on_mount(self) -> None:
+        """Draw first; whatever is heavy begins after the first frame."""
+        self._tick = self.set_interval(TICK_SECONDS, self.refresh_facts, pause=True)
+        if self.can_send:
+            self.composer.prompt.focus()
+        self._show_welcome()
+        self.refresh_facts()
+        self.call_after_refresh(self.follow)
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    @work(exclusive=True, group="follow")
+    async def follow(self) -> None:
+        """Open the source and show what comes, for as long as the screen is there."""
+        try:
+            opening = await self._chosen_opening()
+            if opening is None:
+                self.app.leave()
+                return
+            self.source = await self._library.open(opening)
+            fold, view = await self._load()
+            self._opened(self.source)
+            async for item in self.source.items():
+                self._take(item, fold, view)
+                # A long history comes in chunks: between two of them keys are echoed.
+                await asyncio.sleep(0)
+        except BusError as error:
+            self.app.fail(error)
+
+    async def _load(self) -> tuple[Fold, TimelineView]:
+        """Import what shows a timeline, in a thread, and put it on the screen."""
+        fold_module = await asyncio.to_thread(importlib.import_module, "tui.fold")
+        view_module = await asyncio.to_thread(importlib.import_module, "tui.timeline.view")
+        fold: Fold = fold_module.Fold()
+        view: TimelineView = view_module.TimelineView()
+        view.display = False
+        await self.query_one("#stage").mount(view)
+        self.fold, self.view = fold, view
+        return fold, view
+
+    async def stop(self) -> None:
+        """Read no further, and let go of the session."""
+        self.workers.cancel_group(self, "follow")  # pyright: ignore[reportUnknownMemberType]
+        if self.source is not None:
+            await self.source.close()
+
+    async def _chosen_opening(self) -> Opening | None:
+        """What to open; asked for where the command line named nothing. None: the person left the list."""
+        opening = self.opening
+        if isinstance(opening, Chat) or opening.session or opening.stream:
+            return opening
+        sessions = await self._library.sessions()
+        picker = Picker(
+            "Sessions", session_choices(sessions, self.app.now()), empty="There is no session. Begin one with: riffle"
+        )
+        chosen = await self.app.push_screen_wait(picker)
+        return self.app.opening_of(chosen, like=opening) if chosen else None
+
+    def _opened(self, source: Source) -> None:
+        self._show_welcome()
+        if self.view is not None:
+            self.view.me = source.author
+        if self.can_send:
+            self.composer.use_draft_of(source.session.id)
+            self.post_message(self.Opened())
+        elif self.view is not None:
+            self.view.focus()
+
+    def _take(self, item: FeedItem, fold: Fold, view: TimelineView) -> None:
+        if changes := fold.take(item):
+            if not view.display:
+                self._welcome.display = False
+                view.display = True
+                if not self.can_send:
+                    view.focus()
+            view.show(changes)
+        if not fold.answering:
+            self.stop_pending = False
+        self.refresh_facts()
+
+    # -- showing ------------------------------------------------------------------------------------------------
+
+    def refresh_facts(self) -> None:
+        """Bring the status line and the queue up to date."""
+        fold = self.fold
+        facts = Facts(
+            mode=self.mode,
+            read_only=not self.can_send,
+            title=self.source.session.title if self.source else "",
+            model=self.shown_model,
+            quit_armed=self.quit_armed,
+            stop_pending=self.stop_pending,
+            following=self.view is None or self.view.following,
+            new_below=self.view.new_below if self.view else 0,
+            playing=self._playing(),
+        )
+        if fold is not None:
+            facts = replace(
+                facts,
+                connection=fold.connection,
+                answering_seconds=self._answering_seconds(fold),
+                tokens_per_second=fold.rate() if fold.answering else None,
+                input_tokens=fold.state.input_tokens,
+                output_tokens=fold.state.output_tokens,
+                engine_lost=fold.engine_lost,
+                queue_paused=fold.queue.paused and bool(fold.queue.prompts),
+            )
+        self._status.facts = facts
+        playing = facts.playing
+        moving = facts.answering_seconds is not None or (playing and not (playing.paused or playing.ended))
+        self._tick.resume() if moving else self._tick.pause()
+        if self.can_send:
+            early = tuple(QueuedPrompt(id="", text=text, author="") for text in self.early)
+            queue = fold.queue if fold else Queue()
+            self.composer.show_queue(
+                Queue(queue.prompts + early, queue.paused), answering=facts.answering_seconds is not None
+            )
+
+    def _playing(self) -> Playing | None:
+        player = self.source.player if self.source else None
+        return player and Playing(
+            elapsed=player.elapsed, total=player.total, speed=player.speed, paused=player.paused, ended=player.ended
+        )
+
+    def _answering_seconds(self, fold: Fold) -> float | None:
+        since = fold.state.since_ms
+        if not fold.answering or since is None or self.mode == "replay":
+            return None
+        return max(0.0, self.app.now() - since / 1000)
+
+    @property
+    def shown_model(self) -> str:
+        """Who answers, as far as anybody knows."""
+        if self.mode == "chat" and self.model:
+            return self.model
+        session = self.source.session.model if self.source else ""
+        default = self.app.default_model if self.mode == "chat" else ""
+        return session or (self.fold and self.fold.state.model) or default
+
+    def _show_welcome(self) -> None:
+        welcome = self._welcome
+        if self.mode == "chat":
+            welcome.show_chat(self.shown_model, demo_since_no_key=self.app.demo_since_no_key)
+        elif self.mode == "attach":
+            welcome.show_line("Nothing here yet", "What happens in this session shows up here.")
+        else:
+            welcome.show_line("Replay", "Space pauses, . goes one entry on, + and - change the speed.")
+
+    def _keys_line(self) -> str:
+        if self.mode == "replay":
+            return "q quit   space pause   . step   + - speed   End all at once"
+        return "q quit   read-only: nothing is sent from here"
+
+    # By name: to name the class, the first frame would have to wait for the timeline's modules.
+    def on_timeline_view_follow_changed(self) -> None:
+        """The timeline follows its end, or something is new below."""
+        self.refresh_facts()

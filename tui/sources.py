@@ -1,0 +1,109 @@
+"""Where a screen's events come from and where its prompts go: what chat, attach and replay have in common.
+
+A screen does not know which of the three it shows. Plain protocols: importing this loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Protocol
+
+from bus.session import Prompt, SessionInfo
+from tui.cli.commands import Attach, Chat, Replay
+from tui.facts import Mode
+from tui.player import Player
+
+if TYPE_CHECKING:
+    from bus.feed import FeedItem
+
+Opening = Chat | Attach | Replay
+"""What the command line, or the session picker, asks to be shown."""
+
+
+class Source(Protocol):
+    """One session, open. Every call but `close` raises a `BusError` when the store cannot be reached or refuses."""
+
+    @property
+    def mode(self) -> Mode:
+        """Which of the three this is: for words on the screen only."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be sent."""
+        ...
+
+    @property
+    def author(self) -> str:
+        """As whom prompts are sent from here: user@host."""
+        ...
+
+    @property
+    def player(self) -> Player | None:
+        """The clock of a replay."""
+        ...
+
+    @property
+    def session(self) -> SessionInfo:
+        """What is known of the session; its id is empty while a new chat has not begun."""
+        ...
+
+    def items(self) -> AsyncIterator[FeedItem]:
+        """What happens, from where reading starts, without end (a replay ends)."""
+        ...
+
+    async def begin(self) -> None:
+        """Somebody types: get the session and its engine ready. Safe to repeat."""
+        ...
+
+    async def submit(self, text: str, *, model: str = "", supersedes: str | None = None) -> None:
+        """Send a prompt. `supersedes` is the turn that it replaces."""
+        ...
+
+    async def interrupt(self) -> None:
+        """Ask for the running answer to stop. A waiting queue is paused."""
+        ...
+
+    async def withdraw(self, prompt_id: str) -> Prompt | None:
+        """Take a queued prompt back. None: an engine has it already."""
+        ...
+
+    async def resume_queue(self) -> None:
+        """Let a paused queue go on."""
+        ...
+
+    def play(self, key: str) -> None:
+        """A key of the replay was pressed: `pause`, `step`, `faster`, `slower`, `show_end`."""
+        ...
+
+    async def close(self) -> None:
+        """Nobody looks any more. The session and its engine live on."""
+        ...
+
+
+class Library(Protocol):
+    """The sessions that there are. Calls raise a `BusError`."""
+
+    async def sessions(self) -> list[SessionInfo]:
+        """All of them, newest first."""
+        ...
+
+    async def open(self, opening: Opening) -> Source:
+        """Open one. A `Chat` without a session is a new one, which exists from its first prompt on."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class LocalEngine(Protocol):
+    """The engine process of one session, on this machine."""
+
+    async def ensure(self) -> None:
+        """Start it, unless one runs."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop its answer with a signal, so that it works while Redis is away. Harmless where none runs."""
+        ...

@@ -1,0 +1,200 @@
+"""The lower part of a session screen: what waits, the prompt, its completions and its draft."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import getters, on
+from textual.app import App, ComposeResult, SuspendNotSupported
+from textual.containers import Vertical
+from textual.message import Message
+
+from bus.session import Queue
+from tui import commands, paths
+from tui.drafts import Drafts, History
+from tui.widgets.prompt import Prompt
+from tui.widgets.queue import QueuePanel
+from tui.widgets.suggestions import Suggestions
+
+NEW_DRAFT = "new"
+"""The key under which the draft of a chat lies that has no session yet."""
+
+KEEP_SECONDS = 1.0
+
+
+class Composer(Vertical):
+    """Turns what is typed into prompts and commands. It knows no session: what is wanted goes up as messages."""
+
+    if TYPE_CHECKING:
+        app = getters.app(App[object])
+
+    @dataclass
+    class Submitted(Message):
+        """A prompt is to be sent."""
+
+        text: str
+
+    @dataclass
+    class Called(Message):
+        """A slash command is to be run."""
+
+        command: commands.Command
+        argument: str
+
+    class Typing(Message):
+        """Something was written: whoever answers may get ready."""
+
+    class Resumed(Message):
+        """Enter on an empty prompt: a paused queue may go on."""
+
+    def __init__(self, history: History, drafts: Drafts) -> None:
+        super().__init__()
+        self.prompt = Prompt(history)
+        """Where the person writes."""
+        self.prompt.placeholder = "Ask anything"
+        self._history = history
+        self._drafts = drafts
+        self._key = NEW_DRAFT
+        self._kept = ""
+
+    def compose(self) -> ComposeResult:
+        """What waits, above the prompt."""
+        yield Suggestions()
+        yield QueuePanel()
+        yield self.prompt
+
+    def on_mount(self) -> None:
+        """Keep the draft in a while after each change, not at each key."""
+        self._timer = self.set_interval(KEEP_SECONDS, self.keep_draft, pause=True)
+
+    def on_unmount(self) -> None:
+        """Whatever ends the screen, the draft is kept."""
+        self.keep_draft()
+
+    # -- queue --------------------------------------------------------------------------------------------------
+
+    def show_queue(self, queue: Queue, *, answering: bool) -> None:
+        """Show the prompts that wait."""
+        panel = self.query_one(QueuePanel)
+        panel.queue = queue
+        panel.answering = answering
+        self.prompt.recallable = bool(queue.prompts)
+
+    # -- draft --------------------------------------------------------------------------------------------------
+
+    def use_draft_of(self, session_id: str) -> None:
+        """The prompt belongs to this session from now on: its draft comes back, unless something stands there."""
+        self._key = session_id or NEW_DRAFT
+        if not self.prompt.text and (draft := self._drafts.get(self._key)):
+            self._kept = draft
+            self.prompt.set_text(draft)
+
+    def keep_draft(self) -> None:
+        """Write the draft down, where it has changed."""
+        self._timer.pause()
+        text = self.prompt.text
+        if text == self._kept:
+            return
+        self._kept = text
+        # A full disk loses the draft at quit and nothing else; typing goes on.
+        with contextlib.suppress(OSError):
+            self._drafts.put(self._key, text)
+
+    def clear_into_history(self) -> bool:
+        """Empty the prompt; Up brings its text back. False: it was empty."""
+        text = self.prompt.text
+        if not text:
+            return False
+        self._remember(text)
+        self.prompt.set_text("")
+        return True
+
+    def give_back(self, text: str) -> None:
+        """A prompt cannot be sent: it stands in the line again, or in the history where something else stands there."""
+        if self.prompt.text:
+            self._remember(text)
+        else:
+            self.prompt.set_text(text)
+
+    def _remember(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._history.add(text)
+
+    # -- what the prompt says -----------------------------------------------------------------------------------
+
+    @on(Prompt.Submitted)
+    def _submitted(self, event: Prompt.Submitted) -> None:
+        event.stop()
+        text = event.text
+        if not text.strip():
+            self.post_message(self.Resumed())
+            return
+        try:
+            called = commands.parse(text)
+        except commands.UnknownCommand as error:
+            self.notify(str(error), severity="warning")
+            self.give_back(text)
+            return
+        self._remember(text)
+        self.keep_draft()
+        if called is None:
+            self.post_message(self.Submitted(text.removeprefix("/") if text.startswith("//") else text))
+        else:
+            self.post_message(self.Called(*called))
+
+    @on(Prompt.Suggesting)
+    def _suggest(self, event: Prompt.Suggesting) -> None:
+        event.stop()
+        suggestions = self.query_one(Suggestions)
+        if event.move:
+            suggestions.move(event.move)
+        else:
+            suggestions.offer(commands.completions(event.text, prompts=True))
+            self._timer.resume()
+            if event.text:
+                self.post_message(self.Typing())
+        self._set_completion()
+
+    def close_suggestions(self) -> bool:
+        """Put the list of completions away; False: there was none."""
+        shown = self.query_one(Suggestions).command is not None
+        self.query_one(Suggestions).offer(())
+        self._set_completion()
+        return shown
+
+    def _set_completion(self) -> None:
+        suggestions, text = self.query_one(Suggestions), self.prompt.text
+        command = suggestions.command
+        if command is None or (commands.is_name(text) and suggestions.chosen == 0):
+            self.prompt.offered = None
+        else:
+            self.prompt.offered = (text, f"/{command.name}" + (" " if command.argument else ""))
+
+    # -- editor -------------------------------------------------------------------------------------------------
+
+    def open_editor(self) -> None:
+        """Write the prompt in $VISUAL or $EDITOR. The text comes back when the editor ends well."""
+        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        handle, name = tempfile.mkstemp(prefix="riffle-", suffix=".md")  # mkstemp makes it 0600
+        path = Path(name)
+        try:
+            os.close(handle)
+            paths.write_private(path, self.prompt.text)
+            with self.app.suspend():
+                done = subprocess.run([*editor, name], check=False)
+            if done.returncode == 0:
+                self.prompt.set_text(path.read_text(encoding="utf-8", errors="replace").rstrip("\n"))
+        except SuspendNotSupported:
+            self.notify("This terminal cannot be lent to an editor.", severity="warning")
+        except OSError as error:
+            message = f"The editor {editor[0]!r} does not start ({error.strerror}). Set $VISUAL or $EDITOR."
+            self.notify(message, severity="error")
+        finally:
+            path.unlink(missing_ok=True)

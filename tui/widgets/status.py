@@ -1,0 +1,158 @@
+"""The status line: one quiet line, in which what matters most stays when the terminal gets narrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from tui.clean import clean_line
+from tui.facts import Facts, Playing
+
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of the line; pieces of the highest `rank` go first where there is no room."""
+
+    text: str
+    style: str
+    rank: int
+
+
+class StatusLine(Widget):
+    """Shows `facts`: what happens now on the left, figures and the connection on the right."""
+
+    ALLOW_SELECT = False
+    facts: reactive[Facts] = reactive(Facts())
+
+    def render(self) -> Content:
+        """The line at the present width."""
+        left, right = fit(left_segments(self.facts), right_segments(self.facts), self.content_size.width)
+        gap = self.content_size.width - _width(left) - _width(right)
+        return Content.assemble(*_spread(left), " " * max(0, gap), *_spread(right))
+
+
+def left_segments(facts: Facts) -> list[Segment]:
+    """What happens, and what the person can do about it."""
+    if facts.quit_armed:
+        return [Segment("Ctrl+C again to quit", "$text-warning", 0)]
+    if facts.playing is not None:
+        return _playing(facts.playing)
+    if facts.connection.status == "denied":
+        return [Segment(clean_line(facts.connection.detail) or "access denied", "$text-error", 0)]
+    if facts.answering_seconds is not None:
+        return _answering(facts)
+    if facts.engine_lost:
+        return [Segment("engine lost", "$text-warning", 0), Segment("F5 asks again", "$text-muted", 2)]
+    if facts.queue_paused:
+        return [Segment("queue paused", "$text-warning", 0), Segment("Enter goes on", "$text-muted", 2)]
+    return [Segment(clean_line(facts.title), "$text-muted", 6)] if facts.title else []
+
+
+def _answering(facts: Facts) -> list[Segment]:
+    if facts.stop_pending:
+        return [Segment("stop pending", "$text-warning", 0), Segment(_seconds(facts), "$text-muted", 3)]
+    segments = [Segment(f"answering {_seconds(facts)}", "$text-primary", 0)]
+    if not facts.read_only:
+        segments.append(Segment("esc to interrupt", "$text-muted", 2))
+    if facts.tokens_per_second is not None:
+        segments.append(Segment(f"~{facts.tokens_per_second:.0f} tok/s", "$text-muted", 4))
+    return segments
+
+
+def _seconds(facts: Facts) -> str:
+    whole = int(facts.answering_seconds or 0)
+    return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02}"
+
+
+def right_segments(facts: Facts) -> list[Segment]:
+    """Figures, what is out of sight, the connection."""
+    segments = [Segment(clean_line(facts.model), "$text-muted", 3)] if facts.model else []
+    if facts.output_tokens is not None:
+        counts = f"{short(facts.input_tokens or 0)} in · {short(facts.output_tokens)} out"
+        segments.append(Segment(counts, "$text-muted", 5))
+    if not facts.following:
+        text = f"{facts.new_below} new ↓" if facts.new_below else "scrolled ↓"
+        segments.append(Segment(text, "$text-accent", 1))
+    if facts.playing is None:
+        segments.append(_connection(facts))
+    return segments
+
+
+def _connection(facts: Facts) -> Segment:
+    state = facts.connection
+    match state.status:
+        case "live":
+            return Segment("● live", "$text-success", 4)
+        case "connecting":
+            return Segment("○ connecting", "$text-muted", 2)
+        case "denied":
+            return Segment("● denied", "$text-error", 1)
+        case "reconnecting":
+            why = f" · {clean_line(state.detail)}" if state.detail else ""
+            return Segment(f"○ reconnecting {state.attempt}{why}", "$text-warning", 1)
+
+
+def _playing(playing: Playing) -> list[Segment]:
+    if playing.ended:
+        return [Segment(f"■ {clock(playing.total)}", "$text-primary", 0), Segment("the end", "$text-muted", 3)]
+    sign = "❚❚" if playing.paused else "▶"
+    done = playing.elapsed / playing.total if playing.total else 1.0
+    return [
+        Segment(f"{sign} {clock(playing.elapsed)} / {clock(playing.total)}", "$text-primary", 0),
+        Segment(bar(done, 16), "$text-muted", 3),
+        Segment(f"{playing.speed:g}×", "$text-muted", 1),
+    ]
+
+
+def bar(done: float, width: int) -> str:
+    """A slim bar, `done` between 0 and 1."""
+    filled = round(max(0.0, min(1.0, done)) * width)
+    return "━" * filled + "─" * (width - filled)
+
+
+def clock(seconds: float) -> str:
+    """`1:05`, or `1:02:03` from an hour on."""
+    whole = int(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def short(count: int) -> str:
+    """A token count in few letters: 950, 1.2k, 34k, 1.2M."""
+    if count < 1_000:
+        return str(count)
+    if count < 1_000_000:
+        return f"{count / 1_000:.1f}k" if count < 9_950 else f"{count / 1_000:.0f}k"
+    return f"{count / 1_000_000:.1f}M"
+
+
+def fit(left: list[Segment], right: list[Segment], width: int) -> tuple[list[Segment], list[Segment]]:
+    """Both sides without the pieces of the highest rank that do not fit into `width`; the last piece is cut."""
+    left, right = list(left), list(right)
+    while _width(left) + _width(right) + len(_GAP) > width and len(left) + len(right) > 1:
+        rank = max(segment.rank for segment in left + right)
+        side = right if any(segment.rank == rank for segment in right) else left
+        side.remove(next(segment for segment in reversed(side) if segment.rank == rank))
+    if _width(left) > width:
+        left = [Segment(left[0].text[: max(0, width)], left[0].style, 0)]
+    return left, right
+
+
+def _width(segments: list[Segment]) -> int:
+    if not segments:
+        return 0
+    return sum(Content(segment.text).cell_length for segment in segments) + len(_GAP) * (len(segments) - 1)
+
+
+def _spread(segments: list[Segment]) -> list[str | tuple[str, str]]:
+    parts: list[str | tuple[str, str]] = []
+    for segment in segments:
+        if parts:
+            parts.append(_GAP)
+        parts.append((segment.text, segment.style))
+    return parts
