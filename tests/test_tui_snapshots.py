@@ -186,3 +186,12 @@ def test_completions(snap_compare: SnapCompare, own_home: Path) -> None:
 
     app = Screen(own_home, ScriptedLibrary(ScriptedSource(script=[LIVE])), Chat(), theme="dusk")
     assert snap_compare(app, run_before=drive, terminal_size=(80, 24))
+
+
+def test_readme(snap_compare: SnapCompare, own_home: Path) -> None:
+    """The picture that the README shows."""
+
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot, entities=8)
+
+    assert snap_compare(chat(own_home, "dusk"), run_before=drive, terminal_size=(100, 42))

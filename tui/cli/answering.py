@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bus.session import SessionInfo
 from engine.engine import EngineConfig
+from engine.instructions import instructions
 from engine.ports import Provider, Seat
 from engine.providers import resolve
 from engine.service import Service
@@ -41,6 +42,7 @@ def service_at(seat: Seat, info: SessionInfo, ctx: Context) -> Service:
         tools=read_only_tools(folder) if ctx.config.tools else Toolbox(),
         config=EngineConfig(
             model=ctx.model if ctx.model_was_named else info.model or ctx.model,
+            system=instructions(folder, tools=ctx.config.tools),
             max_calls=ctx.config.max_calls,
             retries=ctx.config.retries,
             providers=settings,

@@ -25,8 +25,6 @@ IDLE_SECONDS = 600.0
 """How long the engine of one session waits for the next prompt."""
 POOL_IDLE_SECONDS = 1.0
 """How long an engine that answers many sessions stays with one that has no more prompts."""
-
-
 LEASE_POLL_SECONDS = 0.2
 
 

@@ -1,0 +1,20 @@
+"""What every model is told before the conversation: where its words are read, and which folder its tools see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def instructions(folder: Path, *, tools: bool) -> str:
+    """The system prompt. It names no date and no machine, so that a provider's cache holds it from turn to turn."""
+    lines = [
+        "You answer in riffle, a terminal chat client. The terminal shows Markdown: headings, lists, tables, quotes, "
+        "fenced code with its language. It shows no images and no HTML.",
+        "Be exact and to the point. Say so when you do not know.",
+    ]
+    if tools:
+        lines.append(
+            f"Your tools read files in the folder {folder}, and change nothing. Use them when the question is about "
+            "that folder; say what you looked at."
+        )
+    return "\n\n".join(lines)
