@@ -36,6 +36,14 @@ def complain(message: str, hint: str = "") -> None:
     sys.stderr.flush()
 
 
+def mute(*outputs: int) -> None:
+    """Let what is still to be written there go nowhere: Python would complain of it when it flushes at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in outputs:
+        os.dup2(nowhere, output)
+    os.close(nowhere)
+
+
 def report(problem: Exception) -> int:
     """Tell a person what went wrong, without a traceback (`RIFFLE_DEBUG=1` shows it), and return the exit code."""
     if os.environ.get("RIFFLE_DEBUG"):
@@ -44,8 +52,7 @@ def report(problem: Exception) -> int:
         # What ran side by side ended by one fault; the others are only its consequences.
         problem = cast("ExceptionGroup[Exception]", problem).exceptions[0]
     if isinstance(problem, BrokenPipeError):
-        # Python would complain again when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        mute(sys.stdout.fileno())
         return PIPE_CLOSED
     hint = getattr(problem, "hint", None)
     if isinstance(hint, str):

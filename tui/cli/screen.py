@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.models import DEFAULT_MODELS
 from tui.cli import loop
 from tui.cli.context import Context
-from tui.cli.errors import OK, UsageError, complain
+from tui.cli.errors import OK, UsageError, complain, mute
 
 if TYPE_CHECKING:
     from tui.app import Riffle
@@ -89,6 +89,8 @@ async def _run(app: Riffle, library: StoreLibrary) -> int:
     finally:
         watch.cancel()
         await library.close()
+    if app.return_code == HUNG_UP:
+        mute(1, 2)
     if ending is not None and ending.error is not None:
         complain(str(ending.error), ending.error.hint)
     return app.return_code or OK
