@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import select
@@ -67,15 +68,25 @@ class Host:
 
 
 def processes_of(home: Path) -> dict[int, str]:
-    """The running processes that have `home` as RIFFLE_HOME, with their command lines."""
+    """The running processes of the riffle at `home`, with their command lines."""
     wanted = f"RIFFLE_HOME={home}".encode()
     found: dict[int, str] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
                 if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                    found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    found[int(folder.name)] = _command_line(int(folder.name))
+    # The server has overwritten its environment with its title, so it is known by its own record.
+    with contextlib.suppress(OSError):
+        server = json.loads((home / "data" / "redis" / "server.json").read_text())
+        command = _command_line(server["pid"])
+        if server["socket"] in command:
+            found[server["pid"]] = command
     return found
+
+
+def _command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
 def cpu_seconds(pid: int) -> float:

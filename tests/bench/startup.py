@@ -67,11 +67,11 @@ def measure_startup(repeats: int = 7) -> dict[str, float]:
 
 
 def measure_idle(seconds: float = 10.0) -> dict[str, float]:
-    """CPU in percent, bytes and memory of all processes while nobody does anything."""
+    """CPU in percent, bytes and memory of all processes, after an answer, while nobody does anything."""
     home = Path(tempfile.mkdtemp(prefix="riffle-bench-"))
-    host = Host(RIFFLE, environment(home))
+    host = Host([*RIFFLE, "-m", "demo:instant", "Hello!"], environment(home))
     try:
-        host.wait_for(RIFFLE_READY)
+        host.wait_for(b"Ask me")
         host.settle(5.0)
         pids = processes_of(home)
         before = {pid: cpu_seconds(pid) for pid in pids}
