@@ -71,7 +71,10 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """How the store is reached. `detail` is a sentence for a person; `retry_at` is a `time.monotonic()`."""
+    """How the store is reached. `retry_at` is a `time.monotonic()`.
+
+    `detail` is for a person: of a live store its durability, where that is known, else what is wrong.
+    """
 
     status: Literal["connecting", "live", "reconnecting", "denied"]
     attempt: int = 0

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.widgets import OptionList
 
 from bus.entities import Interruption
 from bus.errors import StoreUnavailable, UnknownSession
@@ -180,6 +181,19 @@ async def test_a_lost_engine_is_told_and_the_prompt_can_be_asked_again(own_home:
         await pilot.press("f5")
         await wait_until(lambda: app.source.sent)
         assert app.source.sent == [Sent("Why is water wet?", "", "t1")]
+
+
+async def test_an_engine_is_offered_where_none_answers(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.session.PATIENCE_SECONDS", 0.01)
+    app = screen(own_home, answered().take(), opening=Attach(session="x"))
+    async with app.run_test() as pilot:
+        await app.read(3)
+        app.source.engine_wanted = True
+        app.source.push_queue(Queue((Prompt(id="q1", text="Anybody?", author="ada@desk"),)))
+        await wait_until(lambda: isinstance(app.screen, Picker) and app.screen.query_one(OptionList).option_count)
+        await pilot.pause()
+        await pilot.press("down", "enter")
+        await wait_until(lambda: "allow_engine" in app.source.calls)
 
 
 async def test_a_reader_that_reconnects_says_so(own_home: Path) -> None:

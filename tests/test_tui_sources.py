@@ -15,7 +15,7 @@ from bus.errors import BusError, UnknownSession
 from bus.events import Broken, Partial
 from bus.feed import ConnectionChanged, EntriesRead, FeedItem, QueueChanged
 from bus.redis.store import Store
-from bus.session import Queue, SessionInfo
+from bus.session import ConnectionState, Queue, SessionInfo
 from tests.support.redis_server import RedisServer
 from tests.support.scripted_source import Story
 from tests.support.waiting import wait_until
@@ -134,6 +134,28 @@ async def test_without_redis_an_interrupt_is_a_signal(
     redis_server.close()
     await new_chat.interrupt()
     assert engines[0].asked == ["ensure", "interrupt"]
+
+
+async def test_an_attached_terminal_starts_an_engine_only_when_somebody_agrees(
+    store: Store, engines: list[Engine]
+) -> None:
+    def make(session: SessionInfo) -> Engine:
+        engines.append(Engine(session))
+        return engines[-1]
+
+    session = await store.create_session(SessionInfo(id="", owner="ada@desk"))
+    attached = LiveSource(
+        store, session, mode="attach", author="ada@desk", make_engine=make, engine_allowed=False, durability="process"
+    )
+    reader = Reader(attached)
+    await wait_until(lambda: ConnectionChanged(ConnectionState("live", detail="process")) in reader.items)
+    assert not attached.engine_wanted
+    await attached.submit("Is anybody there?")
+    await wait_until(lambda: attached.engine_wanted)
+    assert engines == []
+    await attached.allow_engine()
+    assert engines[0].asked[:1] == ["ensure"] and not attached.engine_wanted
+    await reader.close()
 
 
 # -- the library --------------------------------------------------------------------------------------------------

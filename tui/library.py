@@ -61,6 +61,13 @@ class StoreLibrary:
                 store = self._store = await module.open_store(url, client_name="riffle")
             return store
 
+    async def _durability(self, store: Store) -> str:
+        """What a crash of which kind leaves whole; empty where the user may not see it."""
+        try:
+            return (await store.server_info()).durability
+        except BusError:
+            return ""
+
     async def _chat(self, chat: Chat) -> Source:
         live, store = await _load("tui.live_source"), await self._connected()
         model = chat.model or self._ctx.model
@@ -69,7 +76,12 @@ class StoreLibrary:
         )
         ours = session.answering == "private" and session.owner == author()
         source: Source = live.LiveSource(
-            store, session, mode="chat", author=author(), make_engine=self._engine if ours else None
+            store,
+            session,
+            mode="chat",
+            author=author(),
+            make_engine=self._engine if ours else None,
+            durability=await self._durability(store),
         )
         return source
 
@@ -92,8 +104,17 @@ class StoreLibrary:
             return source
         session = await store.find(attach.session or "")
         after = await _start(store.stream(session.id), attach.position)
+        ours = session.answering == "private" and session.owner == author() and not attach.read_only
         source = live.LiveSource(
-            store, session, mode="attach", author=author(), after=after, read_only=attach.read_only
+            store,
+            session,
+            mode="attach",
+            author=author(),
+            after=after,
+            read_only=attach.read_only,
+            make_engine=self._engine if ours else None,
+            engine_allowed=False,
+            durability=await self._durability(store),
         )
         return source
 

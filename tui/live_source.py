@@ -27,7 +27,8 @@ INTERRUPT_SECONDS = 1.0
 class LiveSource:
     """Follows `session` and sends to it. A session without an id is made when it is first needed.
 
-    `make_engine` gives the local engine of a session; None where this terminal may start none.
+    `make_engine` gives the local engine of a session; None where this terminal may start none. Without
+    `engine_allowed` it is not started before somebody has agreed.
     """
 
     player = None
@@ -42,6 +43,8 @@ class LiveSource:
         after: str = START,
         read_only: bool = False,
         make_engine: Callable[[SessionInfo], LocalEngine] | None = None,
+        engine_allowed: bool = True,
+        durability: str = "",
     ) -> None:
         self.mode: Mode = mode
         self.read_only = read_only
@@ -50,6 +53,8 @@ class LiveSource:
         self.author = author
         self._after = after
         self._make_engine = make_engine
+        self._engine_allowed = engine_allowed
+        self._durability = durability
         self._engine: LocalEngine | None = None
         self._exists = asyncio.Event()
         self._making = asyncio.Lock()
@@ -58,23 +63,25 @@ class LiveSource:
         self._live = True
         self._waiting = False
         self._has_engine = False
+        self._lease_known = False
         if session.id:
             self._exists.set()
 
     async def items(self) -> AsyncIterator[FeedItem]:
         """The session's feed; of a new chat from the moment on that there is something."""
         if not self._exists.is_set():
-            yield ConnectionChanged(ConnectionState("live"))
+            yield ConnectionChanged(ConnectionState("live", detail=self._durability))
             await self._exists.wait()
         async with aclosing(self._store.watch(self.session.id, after=self._after)) as feed:
             async for item in feed:
                 match item:
                     case ConnectionChanged(state):
                         self._live = state.status == "live"
+                        item = ConnectionChanged(replace(state, detail=self._durability)) if self._live else item
                     case QueueChanged(queue):
                         self._waiting = bool(queue.prompts) and not queue.paused
                     case LeaseChanged(lease):
-                        self._has_engine = lease is not None
+                        self._has_engine, self._lease_known = lease is not None, True
                     case _:
                         pass
                 yield item
@@ -95,9 +102,20 @@ class LiveSource:
                 self.session = await self._store.create_session(self.session)
                 self._made_here = True
                 self._exists.set()
-            if self._make_engine is not None:
+            if self._make_engine is not None and self._engine_allowed:
                 self._engine = self._engine or self._make_engine(self.session)
                 await self._engine.ensure()
+
+    @property
+    def engine_wanted(self) -> bool:
+        """Whether prompts wait, nobody is there to answer, and `allow_engine` would change that."""
+        may = self._make_engine is not None and not self._engine_allowed
+        return may and self._lease_known and self._waiting and not self._has_engine
+
+    async def allow_engine(self) -> None:
+        """Somebody agreed that this terminal starts the session's engine."""
+        self._engine_allowed = True
+        await self.begin()
 
     async def submit(self, text: str, *, model: str = "", supersedes: str | None = None) -> None:
         """Queue the prompt, then see to it that somebody answers."""

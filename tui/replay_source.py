@@ -30,6 +30,7 @@ class ReplaySource:
 
     read_only = True
     author = ""
+    engine_wanted = False
 
     def __init__(self, session: SessionInfo, entries: Sequence[Entry], player: Player) -> None:
         self.mode: Mode = "replay"
@@ -69,6 +70,9 @@ class ReplaySource:
 
     async def begin(self) -> None:
         """Nobody types here."""
+
+    async def allow_engine(self) -> None:
+        """Nothing is answered."""
 
     async def submit(self, text: str, *, model: str = "", supersedes: str | None = None) -> None:
         """Nothing can be sent to a recording."""

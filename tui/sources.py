@@ -56,6 +56,15 @@ class Source(Protocol):
         """Somebody types: get the session and its engine ready. Safe to repeat."""
         ...
 
+    @property
+    def engine_wanted(self) -> bool:
+        """Whether prompts wait, nobody is there to answer, and `allow_engine` would change that."""
+        ...
+
+    async def allow_engine(self) -> None:
+        """Somebody agreed that this terminal starts the session's engine."""
+        ...
+
     async def submit(self, text: str, *, model: str = "", supersedes: str | None = None) -> None:
         """Send a prompt. `supersedes` is the turn that it replaces."""
         ...

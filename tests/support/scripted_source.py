@@ -53,6 +53,7 @@ class ScriptedSource:
     read_only: bool = False
     author: str = "ada@desk"
     player: Player | None = None
+    engine_wanted: bool = False
     session: SessionInfo = field(default_factory=lambda: SessionInfo(id=SESSION, title="A session"))
     failure: BusError | None = None
     """Raised by every call that sends something."""
@@ -77,6 +78,10 @@ class ScriptedSource:
 
     async def begin(self) -> None:
         self._called("begin")
+
+    async def allow_engine(self) -> None:
+        self.engine_wanted = False
+        self._called("allow_engine")
 
     async def submit(self, text: str, *, model: str = "", supersedes: str | None = None) -> None:
         self._called("submit")

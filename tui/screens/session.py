@@ -6,6 +6,7 @@ This is the acting half, what keys and commands do; `watching` is the reading ha
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -13,6 +14,8 @@ from textual.binding import BindingType
 
 from bus.errors import BusError
 from tui.keys import bind
+from tui.screens.choices import plain_choices
+from tui.screens.picker import Picker
 from tui.screens.watching import WatchingScreen
 from tui.sources import Source
 from tui.widgets.composer import Composer
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from tui.timeline.view import TimelineView
 
 QUIT_SECONDS = 1.5
+
+PATIENCE_SECONDS = 3.0
+"""How long a prompt waits before this terminal offers to start an engine: its owner's chat may be starting one."""
 
 
 class SessionScreen(WatchingScreen):
@@ -53,6 +59,7 @@ class SessionScreen(WatchingScreen):
     ]
 
     _begun = False
+    _engine_offered = False
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -86,6 +93,22 @@ class SessionScreen(WatchingScreen):
         nobody = self.fold is not None and self.fold.lease is None
         if nobody and source.mode == "attach":
             self.notify(f"No engine is there: the prompt waits. To answer here: riffle chat -s {source.session.id}")
+
+    def took(self, source: Source) -> None:
+        """Something came: see whether a prompt waits that nobody here or elsewhere will answer."""
+        if source.engine_wanted and not self._engine_offered:
+            self.set_timer(PATIENCE_SECONDS, partial(self._offer_engine, source))
+        self._engine_offered = source.engine_wanted
+
+    @work(exclusive=True, group="engine")
+    async def _offer_engine(self, source: Source) -> None:
+        """Attaching starts no engine by itself: its tools would see this machine, its calls cost this user money."""
+        if not source.engine_wanted:
+            return
+        choices = plain_choices([("Leave the prompt waiting", ""), ("Start an engine here", "")])
+        answer = await self.app.push_screen_wait(Picker("No engine answers this session", choices))
+        if answer == "Start an engine here":
+            self._call(source.allow_engine())
 
     @on(Composer.Typing)
     def _typing(self) -> None:

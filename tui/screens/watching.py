@@ -159,6 +159,11 @@ class WatchingScreen(Screen[None]):
         if not fold.answering:
             self.stop_pending = False
         self.refresh_facts()
+        if self.source is not None:
+            self.took(self.source)
+
+    def took(self, source: Source) -> None:
+        """Something came, and is on the screen."""
 
     # -- showing ------------------------------------------------------------------------------------------------
 

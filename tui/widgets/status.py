@@ -79,6 +79,8 @@ def right_segments(facts: Facts) -> list[Segment]:
         text = f"{facts.new_below} new ↓" if facts.new_below else "scrolled ↓"
         segments.append(Segment(text, "$text-accent", 1))
     if facts.playing is None:
+        if facts.connection.status == "live" and facts.connection.detail:
+            segments.append(Segment(f"durable: {clean_line(facts.connection.detail)}", "$text-muted", 6))
         segments.append(_connection(facts))
     return segments
 
