@@ -92,6 +92,8 @@ def decode(payload: bytes | str) -> Event:
     event = _slim_delta(payload)
     if event is not None:
         return event
+    if _may_hold_nan(payload):
+        return _decode_slowly(payload)
     try:
         return _KNOWN.validate_json(payload)
     except ValueError:
@@ -150,6 +152,13 @@ def _message(message_id: str) -> Metadata:
 @functools.lru_cache(maxsize=64)
 def _segment(segment_id: str) -> Correlation:
     return Correlation(segment_id=segment_id)
+
+
+def _may_hold_nan(payload: bytes | str) -> bool:
+    """Whether NaN or an infinity may stand there. Pydantic's parser takes them for numbers, which JSON does not."""
+    if isinstance(payload, bytes):
+        return b"NaN" in payload or b"Infinity" in payload
+    return "NaN" in payload or "Infinity" in payload
 
 
 # -- the slow path --------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EntriesRead:
-    """The next entries, in order, each once. What is missing is an entry with a `Gap` event, its id the position
-    behind which it is missing. `caught_up`: these are the newest for now.
+    """The next entries, in order, each once. Where some are missing stands an entry with a `Gap` event and without an
+    id: it is the reader's own. `caught_up`: these are the newest for now.
     """
 
     entries: list[Entry]

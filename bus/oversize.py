@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 from typing import Any, cast
 
 from .codec import encode
-from .events import Event, Final, Interrupt, ProviderBlock, ReasoningSegmentFinished, TextSegmentFinished
+from .events import (
+    Event,
+    Final,
+    Interrupt,
+    Partial,
+    PartialThinking,
+    ProviderBlock,
+    ReasoningSegmentFinished,
+    TextSegmentFinished,
+    ToolCallArgumentsDelta,
+)
 
 MAX_ENTRY_BYTES = 1024 * 1024
 
@@ -23,16 +34,20 @@ def lay_aside(event: Event, payload: bytes, block_key: str | None) -> tuple[byte
         case Final() | Interrupt() | TextSegmentFinished() | ReasoningSegmentFinished():
             # The deltas before it hold the text.
             return encode(event.model_copy(update={"text": None})), None
+        case Partial() | PartialThinking() | ToolCallArgumentsDelta():
+            # Never cut inside: the text that it is a piece of would be wrong. It fits, since a writer splits it.
+            return _cut(payload, spared=frozenset({"delta"})), None
         case _:
             return _cut(payload), None
 
 
-def _cut(payload: bytes) -> bytes:
-    """The payload with its longest texts cut, each with a mark that says so."""
+def _cut(payload: bytes, spared: Set[str] = frozenset()) -> bytes:
+    """The payload with its longest texts cut, each with a mark that says so; not those of the fields `spared`."""
     fields: Any = json.loads(payload)
     kept = KEPT_CHARS
     while True:
-        small = json.dumps(_shorten(fields, kept), ensure_ascii=False, separators=(",", ":")).encode()
+        short = {name: value if name in spared else _shorten(value, kept) for name, value in fields.items()}
+        small = json.dumps(short, ensure_ascii=False, separators=(",", ":")).encode()
         if len(small) <= MAX_ENTRY_BYTES or kept < 100:
             return small
         kept //= 4

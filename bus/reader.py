@@ -173,7 +173,7 @@ class _Reader:
                 if entry.n <= n:
                     await self._expect(cursor, n)
                     continue
-                shown.append(_gap(cursor, entry.ts, entry.n - n - 1, "They are no longer in the stream."))
+                shown.append(_gap(entry.ts, entry.n - n - 1, "They are no longer in the stream."))
             n, cursor = entry.n if entry.n is not None else n, entry.id
             if self._is_new(entry):
                 shown.append(entry)
@@ -221,8 +221,10 @@ class _Reader:
     async def _restart(self) -> Entry:
         """Read again from where reading once began; a gap says so."""
         info = await self._watched.stream.info()
-        gap = _gap(self._cursor, time.time_ns() // 1_000_000, None, "Redis came back without its newest events.")
+        gap = _gap(time.time_ns() // 1_000_000, None, "Redis came back without its newest events.")
         self._shown = dict(self._newest)
+        # The engine soon gives the stream a new random id: that is no further replacement.
+        self._beside, self._beside_due = None, 0.0
         self._begin(self._start if position(self._start) <= position(info.last_id) else START)
         self._n = None  # the gap above says all about what is missing at the beginning
         return gap
@@ -237,6 +239,6 @@ def _has_hole(n: int | None, raw: list[Entry]) -> bool:
     return False
 
 
-def _gap(after: str, ts: int, count: int | None, reason: str) -> Entry:
+def _gap(ts: int, count: int | None, reason: str) -> Entry:
     gap = Gap(count=count, reason=reason)
-    return Entry(id=after, event=gap, ts=ts, payload=encode(gap))
+    return Entry(id="", event=gap, ts=ts, payload=encode(gap))

@@ -13,23 +13,33 @@ Delta = Partial | PartialThinking | ToolCallArgumentsDelta
 CHECKPOINT_CHARS = 16 * 1024
 CHECKPOINT_SECONDS = 2.0
 
-MAX_CHECKPOINT_CHARS = 128 * 1024
-"""A longer text is not repeated: at six bytes for a character, JSON's worst, the entry would be over its limit."""
+MAX_CHARS = 128 * 1024
+"""How much text an entry holds at most: at six bytes for a character, JSON's worst, more would be over its limit."""
 
 Segment = tuple[str, str, str | None]
 """What makes two deltas neighbours: type, message, and segment or tool call."""
 
 
 def as_delta(event: Event) -> Delta | None:
-    """`event` where it is a delta that may merge; None for all others, and for those that say more than ours do."""
-    if not isinstance(event, Partial | PartialThinking | ToolCallArgumentsDelta) or event.model_extra:
+    """`event` where it is a delta that may merge; None for all others, and for those that say more than ours do.
+
+    What is too long for one entry must be split, so it is one of the former: its whole text is left out.
+    """
+    if not isinstance(event, Delta):
         return None
-    return None if cumulative(event) else event
+    whole = cumulative(event) or ""
+    if len(event.delta) + len(whole) > MAX_CHARS:
+        return event.model_copy(update={_whole_field(event): None})
+    return None if whole or event.model_extra else event
 
 
 def cumulative(event: Delta) -> str | None:
     """The whole text so far, where the delta has it."""
     return event.arguments if isinstance(event, ToolCallArgumentsDelta) else event.completion
+
+
+def _whole_field(event: Delta) -> str:
+    return "arguments" if isinstance(event, ToolCallArgumentsDelta) else "completion"
 
 
 def segment_of(event: Delta) -> Segment:
@@ -103,15 +113,15 @@ class Segments:
             "meta": self._slim_meta(merge),
             "correlation": _slim_correlation(merge.first),
         }
-        if known.whole and known.length <= MAX_CHECKPOINT_CHARS and self._due(known, now):
+        if known.whole and known.length + len(delta) <= MAX_CHARS and self._due(known, now):
             known.parts = ["".join(known.parts)]
             known.unrepeated, known.started = 0, now
-            update["arguments" if isinstance(merge.first, ToolCallArgumentsDelta) else "completion"] = known.parts[0]
+            update[_whole_field(merge.first)] = known.parts[0]
         return merge.first.model_copy(update=update)
 
     def know(self, event: Event, *, now: float) -> None:
         """Take the text of a delta that says all of it: what follows goes on from there."""
-        if isinstance(event, Partial | PartialThinking | ToolCallArgumentsDelta) and (text := cumulative(event)):
+        if isinstance(event, Delta) and (text := cumulative(event)):
             self._texts[segment_of(event)] = _Text(now, [text], len(text))
 
     def forget(self, message_id: str | None = None) -> None:

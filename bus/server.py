@@ -67,9 +67,10 @@ def start_server_early(data_dir: Path) -> None:
 
 
 def server_folder(data_dir: Path) -> Path:
-    """The server's folder, made if needed; its owner alone may look into it."""
+    """The server's folder, made if needed; its owner alone may look into it, and into a data folder made here."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = data_dir / "redis"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     _make_private(folder)
     return folder
 

@@ -19,11 +19,10 @@ from .events import Error, Event, Final, Interrupt, RunFailed, RunFinished, RunS
 from .journal import Block, Journal
 from .oversize import MAX_ENTRY_BYTES, lay_aside
 from .retry import insist
-from .segments import Delta, Merge, Segments, as_delta
+from .segments import MAX_CHARS, Delta, Merge, Segments, as_delta
 from .stream import AppendResult, Batch, Record
 
 MERGED_CHARS = 4 * 1024
-SPLIT_CHARS = 128 * 1024
 BATCHES_APART_SECONDS = 0.008
 JOURNAL_BYTES = 8 * 1024 * 1024
 
@@ -178,7 +177,12 @@ class Writer:
                     await asyncio.sleep(began + BATCHES_APART_SECONDS - time.monotonic())
         except BusError as error:
             self._failure = error
-            await self._tell()
+        except Exception as error:  # the top frame of this task: who waits for it must hear of whatever ends it
+            self._failure = BusError(
+                f"The events cannot be written: {type(error).__name__}: {error}.", "This is a fault of the program."
+            )
+            self._failure.__cause__ = error
+        await self._tell()
 
     async def _write_batch(self) -> None:
         batch, blocks = self._journal.batch(self._writer, self._epoch)
@@ -215,12 +219,12 @@ class Writer:
 def _pieces(delta: Delta) -> list[Delta]:
     """`delta`, or the pieces of one that is too big for an entry."""
     text = delta.delta
-    if len(text) <= SPLIT_CHARS:
+    if len(text) <= MAX_CHARS:
         return [delta]
-    starts = range(0, len(text), SPLIT_CHARS)
+    starts = range(0, len(text), MAX_CHARS)
     base = delta.offset
     return [
-        delta.model_copy(update={"delta": text[i : i + SPLIT_CHARS], "offset": None if base is None else base + i})
+        delta.model_copy(update={"delta": text[i : i + MAX_CHARS], "offset": None if base is None else base + i})
         for i in starts
     ]
 

@@ -107,7 +107,8 @@ class Engine:
         """Stop the running turn in the name of `author`; `run` then returns. Does nothing when none is running."""
         if self._running is not None and self._interrupted_by is None:
             self._interrupted_by = author
-            self._running.cancel()
+            # Behind the first step of the task, which opens the turn: a task that has not begun would never run.
+            asyncio.get_running_loop().call_soon(self._running.cancel)
 
     async def close_open_turn(self, reason: str, author: str | None = None) -> None:
         """Write the end of the turn that is open, this engine's or that of one that died (`engine-lost`)."""
@@ -235,8 +236,9 @@ class Engine:
         }
 
     async def _publish(self, event: Event) -> None:
-        await self._sink.publish(event)
+        # The sink takes an event at once and waits afterwards: an interrupt in that wait finds the same turn in both.
         self._history.apply(event)
+        await self._sink.publish(event)
 
 
 async def _events(provider: Provider, request: Request) -> AsyncIterator[Event]:
@@ -251,7 +253,7 @@ async def _events(provider: Provider, request: Request) -> AsyncIterator[Event]:
                 end = end or event  # held back until the adapter has put its connection away
             elif end is None:
                 yield event
-    except Exception as error:
+    except Exception as error:  # an adapter's fault ends one answer, in sight, and not the engine
         fault = error
     if end is None:
         meta = Metadata(

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def instructions(folder: Path, *, tools: bool) -> str:
-    """The system prompt. It names no date and no machine, so that a provider's cache holds it from turn to turn."""
+def instructions(folder: Path | None) -> str:
+    """The system prompt; without a `folder` there are no tools.
+
+    It names no date and no machine, so that a provider's cache holds it from turn to turn.
+    """
     lines = [
         "You answer in riffle, a terminal chat client. The terminal shows Markdown: headings, lists, tables, quotes, "
         "fenced code with its language. It shows no images and no HTML.",
         "Be exact and to the point. Say so when you do not know.",
     ]
-    if tools:
+    if folder is not None:
         lines.append(
             f"Your tools read files in the folder {folder}, and change nothing. Use them when the question is about "
             "that folder; say what you looked at."

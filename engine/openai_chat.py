@@ -58,7 +58,6 @@ class ChatAdapter(Adapter):
         self._reasoning_field = ""
         self._reasoning = ""
         self._details: list[JSON] = []
-        self._thoughts: list[Any] = []
         self._thinking_id: str | None = None
         self._server_tools: dict[int, str] = {}
 

@@ -31,7 +31,8 @@ class Service:
         self._engine = Engine(seat.session_id, seat.sink, history=self._history, tools=tools, config=config)
         self._providers: dict[str, Provider] = {}
         self._leaving = asyncio.Event()
-        self._answering = False
+        self._told_to_stop: asyncio.Future[str] | None = None
+        """While a turn runs: by whom this process was told to stop it."""
         self._stopped_at = -ECHO_SECONDS
 
     async def run(self) -> None:
@@ -49,8 +50,9 @@ class Service:
 
     def interrupt(self, author: str) -> bool:
         """Stop the running turn in the name of `author`; False: none is running, and none was stopped just now."""
-        if self._answering:
-            self._engine.interrupt(author)
+        if self._told_to_stop is not None:
+            if not self._told_to_stop.done():
+                self._told_to_stop.set_result(author)
             return True
         return time.monotonic() - self._stopped_at < ECHO_SECONDS
 
@@ -78,17 +80,18 @@ class Service:
         model = work.model or self._config.model
         provider, name = self._provider(model)
         turn = asyncio.create_task(self._engine.run(work, provider, name))
-        stop = asyncio.create_task(self._seat.interrupted())
-        self._answering = True
+        asked = asyncio.create_task(self._seat.interrupted())
+        self._told_to_stop = told = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait({turn, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if stop.done():
-                self._engine.interrupt(stop.result())
+            await asyncio.wait({turn, asked, told}, return_when=asyncio.FIRST_COMPLETED)
+            for stop in (asked, told):
+                if stop.done():
+                    self._engine.interrupt(stop.result())
             if await turn == "interrupted":
                 self._stopped_at = time.monotonic()
         finally:
-            self._answering = False
-            stop.cancel()
+            self._told_to_stop = None
+            asked.cancel()
             if not turn.done():
                 turn.cancel()
                 await asyncio.wait({turn})

@@ -199,7 +199,14 @@ async def test_an_engine_is_offered_where_none_answers(own_home: Path, monkeypat
 async def test_a_reader_that_reconnects_says_so(own_home: Path) -> None:
     app = screen(own_home, ConnectionChanged(ConnectionState("reconnecting", 3, "no answer")))
     async with app.run_test(size=(100, 20)):
-        await wait_until(lambda: "reconnecting 3 · no answer" in app.status)
+        await wait_until(lambda: "reconnecting 3" in app.status and "no answer" in app.status)
+
+
+async def test_an_outage_is_told_in_the_middle_of_an_answer_too(own_home: Path) -> None:
+    why = "Redis at unix:///home/ada/.local/share/riffle/redis/redis.sock cannot be reached."
+    app = screen(own_home, answering().take(), ConnectionChanged(ConnectionState("reconnecting", 7, why)))
+    async with app.run_test(size=(60, 20)):
+        await wait_until(lambda: "answering" in app.status and "reconnecting 7" in app.status)
 
 
 async def test_read_only_has_no_prompt_and_q_quits(own_home: Path) -> None:

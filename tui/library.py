@@ -100,6 +100,7 @@ class StoreLibrary:
         source: Source
         if attach.stream is not None:
             stream = _named(store, attach.stream)
+            await stream.info()  # a key that holds something else ends the program with the reason
             source = live.StreamSource(store, stream, after=await _start(stream, attach.position))
             return source
         session = await store.find(attach.session or "")

@@ -3,8 +3,7 @@
 -- KEYS  lease, prompts, paused, control
 -- ARGV  group, engine_id
 -- Reply {'lost'} | {'none'}
---       {'new' | 'again' | 'mine', entry id, fields, deliveries, control id}
---       again: a dead engine had it; mine: this engine's own claim, whose reply was lost
+--       {entry id, fields, deliveries, control id}
 -- A later interrupt has a greater id in control than the one given.
 
 local held = redis.call('GET', KEYS[1])
@@ -19,9 +18,9 @@ if made.err and not made.err:find('BUSYGROUP') then
   return made
 end
 
-local function claimed(how, id, fields, deliveries)
+local function claimed(id, fields, deliveries)
   local control = redis.call('XADD', KEYS[4], 'MAXLEN', '~', 100, '*', 'type', 'claimed')
-  return {how, id, fields, deliveries, control}
+  return {id, fields, deliveries, control}
 end
 
 for _, pending in ipairs(redis.call('XPENDING', KEYS[2], ARGV[1], '-', '+', 10)) do
@@ -30,10 +29,10 @@ for _, pending in ipairs(redis.call('XPENDING', KEYS[2], ARGV[1], '-', '+', 10))
   if not entry then
     redis.call('XACK', KEYS[2], ARGV[1], id)
   elseif owner == ARGV[2] then
-    return claimed('mine', id, entry[2], deliveries)
+    return claimed(id, entry[2], deliveries) -- the reply to its claim was lost
   else
     redis.call('XCLAIM', KEYS[2], ARGV[1], ARGV[2], 0, id)
-    return claimed('again', id, entry[2], deliveries + 1)
+    return claimed(id, entry[2], deliveries + 1)
   end
 end
 
@@ -45,4 +44,4 @@ if not reply or not reply[1] then
   return {'none'}
 end
 local entry = reply[1][2][1]
-return claimed('new', entry[1], entry[2], 1)
+return claimed(entry[1], entry[2], 1)

@@ -1,7 +1,8 @@
 """What is asked of a session: prompts in a queue, and commands (interrupt, resume) that everybody reads.
 
 Prompts are claimed through a consumer group by the engine that holds the lease. A finished or withdrawn prompt is
-deleted from its stream; its id is kept, so that a repeated submit stays harmless. Entries in `control` have a `type`:
+deleted from its stream; its id is kept, so that a repeated submit stays harmless. A prompt that somebody wrote by hand
+without an id has its entry's. Entries in `control` have a `type`:
 `interrupt` is for the engine; `engine`, `claimed`, `finished`, `withdraw` and `resume` only wake whoever waits there.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -30,13 +31,12 @@ _WITHDRAW, _INTERRUPT = Script("withdraw"), Script("interrupt")
 class Claim:
     """A prompt that an engine holds now. `entry_id` finishes it; interrupts count from `control_id` on.
 
-    `again`: a dead engine had it before. `deliveries` counts how often it was handed out.
+    `deliveries` counts the engines that it was handed out to.
     """
 
     prompt: Prompt
     entry_id: str
     control_id: str
-    again: bool
     deliveries: int
 
 
@@ -65,10 +65,10 @@ class Commands:
     async def withdraw(self, prompt_id: str) -> Prompt | None:
         """Take a queued prompt back; None: an engine has it already, or there is none."""
         keys = self._keys
-        flat = await self._connection.run(
+        entry = await self._connection.run(
             _WITHDRAW, (keys.prompts, keys.prompt_ids, keys.paused, keys.control), GROUP, prompt_id
         )
-        return _read(pair_up(flat)) if flat else None
+        return _read(*entry) if entry else None
 
     async def interrupt(self, author: str) -> None:
         """Ask to stop the running turn. Where prompts wait, they go on waiting until `resume`."""
@@ -88,7 +88,7 @@ class Commands:
             [("XRANGE", keys.prompts, "-", "+", "COUNT", QUEUE_SHOWN), ("EXISTS", keys.paused)]
         )
         claimed = await self._claimed() if raw else set[bytes]()
-        waiting = tuple(_read(pair_up(flat)) for entry_id, flat in raw if entry_id not in claimed)
+        waiting = tuple(_read(entry_id, flat) for entry_id, flat in raw if entry_id not in claimed)
         return Queue(waiting, bool(paused))
 
     async def claim(self, engine_id: str) -> Claim | None:
@@ -102,9 +102,8 @@ class Commands:
                 return None
             case [b"lost"]:
                 raise LeaseTaken(f"This engine does not hold the session {keys.id} any more.")
-            case [how, entry_id, flat, deliveries, control_id]:
-                prompt = _read(pair_up(flat))
-                return Claim(prompt, entry_id.decode(), control_id.decode(), how == b"again", deliveries)
+            case [entry_id, flat, deliveries, control_id]:
+                return Claim(_read(entry_id, flat), entry_id.decode(), control_id.decode(), deliveries)
             case _:
                 raise StoreRefused(f"Redis gave an answer to a claim that nobody understands: {reply!r}.")
 
@@ -130,13 +129,14 @@ def _write(prompt: Prompt) -> tuple[str | int, ...]:
     )
 
 
-def _read(fields: Mapping[bytes, bytes]) -> Prompt:
+def _read(entry_id: bytes, flat: Sequence[bytes]) -> Prompt:
     """A prompt from its entry; whatever is missing or odd there has its default, so that `redis-cli` can ask too."""
+    fields = pair_up(flat)
     texts = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
     on_loss: OnLoss = "retry" if texts.get("on_loss") == "retry" else "stop"
     submitted = texts.get("submitted_ms", "")
     return Prompt(
-        id=texts.get("id", ""),
+        id=texts.get("id") or entry_id.decode(),
         text=texts.get("text", ""),
         author=texts.get("author", ""),
         model=texts.get("model", ""),

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Generator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
-from ..errors import StoreRefused, StoreUnavailable
+from ..errors import BusError, StoreRefused, StoreUnavailable
 from .words import NotPermitted, in_words
 
 ANSWER_SECONDS = 3.0
@@ -28,6 +29,9 @@ ANSWER_SECONDS = 3.0
 
 GRACE_SECONDS = 1.0
 """How much later than it was asked to a blocking command may answer."""
+
+REVIVE_SECONDS = 5.0
+"""How long after an attempt to revive the server the next one is made."""
 
 Arg = str | bytes | int | float
 
@@ -44,10 +48,13 @@ class Connection:
     """A client of the Redis at `url` (redis://, rediss:// or unix://). Replies are as RESP2 sends them: raw bytes.
 
     Commands that run at the same time each have a socket of their own, so a blocking one never holds up another.
+    `revive`, which must return at once, is called now and then while the server cannot be reached.
     """
 
-    def __init__(self, url: str, *, client_name: str) -> None:
+    def __init__(self, url: str, *, client_name: str, revive: Callable[[], None] | None = None) -> None:
         self.url = url
+        self._revive = revive
+        self._revive_at = 0.0
         try:
             self._pool: Any = cast(Any, ConnectionPool).from_url(url)
             # What stands in a URL's query would win over arguments; these are not up for choice.
@@ -148,7 +155,17 @@ class Connection:
             ) from None
         except (RedisError, OSError) as error:
             key = str(command[1]) if len(command) > 1 else ""
-            raise in_words(error, self.safe_url, key) from None
+            told = in_words(error, self.safe_url, key)
+            if isinstance(told, StoreUnavailable):
+                self._try_to_revive()
+            raise told from None
+
+    def _try_to_revive(self) -> None:
+        now = time.monotonic()
+        if self._revive and now >= self._revive_at:
+            self._revive_at = now + REVIVE_SECONDS
+            with suppress(BusError, OSError):  # what the caller is told is that the server is away
+                self._revive()
 
 
 def safe_url(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 SESSIONS = "riffle:sessions"
@@ -16,6 +17,14 @@ GROUP = "engines"
 _META_START, _META_END = "riffle:{", "}:meta"
 
 META_PATTERN = f"{_META_START}*{_META_END}"
+
+_SESSION_ID = re.compile(r"[A-Za-z0-9_.-]+")
+_GLOB = re.compile(r"[*?\[\]\\^-]")
+
+
+def is_session_id(text: str) -> bool:
+    """Whether a session may have that id: letters, digits, `_`, `.` and `-`. They mean nothing in a key's pattern."""
+    return _SESSION_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +83,8 @@ class SessionKeys:
 
     @property
     def all_pattern(self) -> str:
-        """A pattern for SCAN that finds every key of the session."""
-        return self._key("*")
+        """A pattern for SCAN that finds every key of the session, and of no other one."""
+        return f"{_GLOB.sub(r'\\\g<0>', self._key(''))}*"
 
 
 def session_of_meta(key: str) -> str:

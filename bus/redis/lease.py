@@ -96,9 +96,16 @@ class Lease:
         return int(self._seconds * 1000)
 
     async def _keep(self) -> None:
-        while self.lost is None:
-            await asyncio.sleep(self._seconds / 3)
-            await self._renew()
+        try:
+            while self.lost is None:
+                await asyncio.sleep(self._seconds / 3)
+                await self._renew()
+        except Exception as error:  # the top frame of this task: an engine must not work on without a lease
+            self.lost = BusError(
+                f"The session {self._keys.id} cannot be held: {type(error).__name__}: {error}.",
+                "This is a fault of the program.",
+            )
+            self.lost.__cause__ = error
 
     async def _renew(self) -> None:
         keys = self._keys

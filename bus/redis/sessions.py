@@ -12,10 +12,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from ..entry import pair_up
-from ..errors import AmbiguousSession, UnknownSession
+from ..errors import AmbiguousSession, StoreRefused, UnknownSession
 from ..session import Answering, SessionInfo
 from .connection import Connection, Script
-from .keys import META_PATTERN, SESSIONS, SessionKeys, session_of_meta
+from .keys import META_PATTERN, SESSIONS, SessionKeys, is_session_id, session_of_meta
 
 TOMBSTONE_DAYS = 30
 """Longer than any journal lives that could bring a deleted session back."""
@@ -54,6 +54,10 @@ class Sessions:
 
     async def create(self, info: SessionInfo) -> SessionInfo:
         """Make a session; id, times and stream epoch are filled in where they are missing."""
+        if info.id and not is_session_id(info.id):
+            raise StoreRefused(
+                f"A session cannot have the id {info.id!r}.", "Use letters, digits, '_', '.' and '-', or leave it out."
+            )
         now = time.time_ns() // 1_000_000
         made = replace(
             info,
@@ -68,26 +72,26 @@ class Sessions:
     async def restore(self, info: SessionInfo) -> None:
         """Write all that is known of a session; nothing, where it was deleted."""
         fields = {name: str(value) for name, value in asdict(info).items() if name not in ("id", "live")}
-        await self._touch(info.id, "", 0, fields)
+        await self._touch(info.id, "", fields)
         await self._connection.call("ZADD", SESSIONS, info.updated_ms or 0, info.id)
 
     async def set(self, session_id: str, fields: Mapping[str, str | int]) -> None:
         """Set fields of `SessionInfo`."""
-        await self._touch(session_id, "", 0, fields)
+        await self._touch(session_id, "", fields)
 
     async def note(self, session_id: str, *, messages: int, title: str = "", model: str = "") -> None:
-        """Something was said there: `messages` is added, `title` set where there is none, `model` where it is given."""
+        """So many messages are there now; `title` is set where there is none, `model` where it is given."""
         now = time.time_ns() // 1_000_000
-        fields: dict[str, str | int] = {"updated_ms": now}
+        fields: dict[str, str | int] = {"updated_ms": now, "messages": messages}
         if model:
             fields["model"] = model
-        await self._touch(session_id, title, messages, fields)
+        await self._touch(session_id, title, fields)
         await self._connection.call("ZADD", SESSIONS, now, session_id)
 
-    async def _touch(self, session_id: str, title: str, messages: int, fields: Mapping[str, str | int]) -> None:
+    async def _touch(self, session_id: str, title: str, fields: Mapping[str, str | int]) -> None:
         keys = SessionKeys(session_id)
         flat = [part for pair in fields.items() for part in pair]
-        if not await self._connection.run(_TOUCH, (keys.meta, keys.tombstone), title, messages, *flat):
+        if not await self._connection.run(_TOUCH, (keys.meta, keys.tombstone), title, *flat):
             raise deleted(session_id)
 
     async def get(self, session_id: str) -> SessionInfo | None:
@@ -97,7 +101,8 @@ class Sessions:
 
     async def all(self) -> list[SessionInfo]:
         """All sessions, the newest first."""
-        ids = dict.fromkeys(raw.decode() for raw in await self._connection.call("ZREVRANGE", SESSIONS, 0, -1))
+        indexed = await self._connection.call("ZREVRANGE", SESSIONS, 0, -1)
+        ids = dict.fromkeys(raw.decode(errors="replace") for raw in indexed)
         scanned = await self._scan()
         found = await self._load([*ids, *(scanned - ids.keys())])
         await self._repair(ids.keys(), found)
@@ -145,7 +150,8 @@ class Sessions:
     async def _scan(self) -> set[str]:
         if await self._connection.call("DBSIZE") > SCAN_AT_MOST_KEYS:
             return set()
-        return {session_of_meta(key) async for key in self._connection.scan(META_PATTERN)}
+        found = [session_of_meta(key) async for key in self._connection.scan(META_PATTERN)]
+        return {session_id for session_id in found if is_session_id(session_id)}
 
     async def _load(self, ids: Sequence[str]) -> list[SessionInfo]:
         commands: list[tuple[str, str]] = []

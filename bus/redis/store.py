@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,12 +42,14 @@ class ServerInfo:
     role: str
 
 
-async def open_store(url: str, *, client_name: str) -> Store:
+async def open_store(url: str, *, client_name: str, revive: Callable[[], None] | None = None) -> Store:
     """Connect to the Redis at `url` (redis://, rediss://, unix://).
 
+    `revive` is called now and then while the server cannot be reached: for one that is our own, it starts it again.
+    It must return at once.
     Raises `StoreUnavailable` when it cannot be reached, `AccessDenied` and other `StoreRefused` when it refuses.
     """
-    connection = Connection(url, client_name=client_name)
+    connection = Connection(url, client_name=client_name, revive=revive)
     try:
         await connection.greet()
     except BaseException:

@@ -1,7 +1,7 @@
 -- Changes what is listed of a session, unless it was deleted.
 --
 -- KEYS  meta, tombstone
--- ARGV  title (set where there is none), messages to add, then names and values of fields
+-- ARGV  title (set where there is none), then names and values of fields
 -- Reply 1, or 0: the session was deleted
 
 if redis.call('EXISTS', KEYS[2]) == 1 then
@@ -10,10 +10,7 @@ end
 if ARGV[1] ~= '' and (redis.call('HGET', KEYS[1], 'title') or '') == '' then
   redis.call('HSET', KEYS[1], 'title', ARGV[1])
 end
-if ARGV[2] ~= '0' then
-  redis.call('HINCRBY', KEYS[1], 'messages', ARGV[2])
-end
-if #ARGV > 2 then
-  redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+if #ARGV > 1 then
+  redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 end
 return 1

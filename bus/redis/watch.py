@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..reader import Beside
-from ..session import Queue
 from ..stream import START, Entry
 from .commands import Commands
 from .connection import Connection
@@ -34,8 +33,11 @@ class SessionWatch:
                 self.stirred = True
         return self.stream.entries(reply.get(self.stream.key, ()))
 
-    async def beside(self) -> Beside:
-        """The queue, the lease and the stream's random id now. Raises `UnknownSession` when the session was deleted."""
+    async def beside(self) -> Beside | None:
+        """The queue, the lease and the stream's random id now; None: this user may not see them.
+
+        Raises `UnknownSession` when the session was deleted.
+        """
         keys = self._keys
         self.stirred = False
         try:
@@ -44,8 +46,9 @@ class SessionWatch:
             )
             queue = await self._commands.queue()
         except NotPermitted:
-            # A user who may only read streams sees the events; the rest is left out.
-            return Beside(Queue(), None, "")
+            # Nothing is said of a lease that cannot be seen: a viewer would take its engine for lost.
+            self._heard.clear()
+            return None
         if tombstone:
             raise deleted(keys.id)
         return Beside(queue, read_lease(lease), (epoch or b"").decode())

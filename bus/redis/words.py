@@ -33,6 +33,9 @@ _LATER = {
     "BUSY": ("is busy with a script", "It will answer when that ends."),
 }
 
+_CLOSED = ("onnection closed", "onnection lost", "Connection has data", "Connection not ready")
+"""How a broken connection is called below us; the last two are redis-py's words for one that it kept for later."""
+
 
 class NotPermitted(AccessDenied):
     """The user has logged in, and may not run this command or touch this key."""
@@ -99,12 +102,13 @@ def _unreachable(error: BaseException, where: str) -> BusError:
     number = cause.errno if isinstance(cause, OSError) else None
     reason = os.strerror(number) if number and number > 0 else str(cause)
     reason = reason.strip().rstrip(".") or type(cause).__name__
-    if "onnection closed" in text or "reset" in reason or "onnection lost" in text:
+    if any(sign in text for sign in _CLOSED) or "reset" in reason:
         return StoreUnavailable(f"Redis at {where} closed the connection.", "If its port is a TLS port, use rediss://.")
     return StoreUnavailable(f"Redis at {where} cannot be reached: {reason}.", _START)
 
 
 def _root(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None:
+    """What the system said, where it did; else what all began with."""
+    while not isinstance(error, OSError) and (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return error

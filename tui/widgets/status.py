@@ -81,22 +81,23 @@ def right_segments(facts: Facts) -> list[Segment]:
     if facts.playing is None:
         if facts.connection.status == "live" and facts.connection.detail:
             segments.append(Segment(f"durable: {clean_line(facts.connection.detail)}", "$text-muted", 6))
-        segments.append(_connection(facts))
+        segments += _connection(facts)
     return segments
 
 
-def _connection(facts: Facts) -> Segment:
+def _connection(facts: Facts) -> list[Segment]:
     state = facts.connection
     match state.status:
         case "live":
-            return Segment("● live", "$text-success", 4)
+            return [Segment("● live", "$text-success", 4)]
         case "connecting":
-            return Segment("○ connecting", "$text-muted", 2)
+            return [Segment("○ connecting", "$text-muted", 2)]
         case "denied":
-            return Segment("● denied", "$text-error", 1)
+            return [Segment("● denied", "$text-error", 1)]
         case "reconnecting":
-            why = f" · {clean_line(state.detail)}" if state.detail else ""
-            return Segment(f"○ reconnecting {state.attempt}{why}", "$text-warning", 1)
+            # That it is away stays in sight at any width; why, where there is room.
+            why = [Segment(clean_line(state.detail), "$text-muted", 6)] if state.detail else []
+            return [*why, Segment(f"○ reconnecting {state.attempt}", "$text-warning", 0)]
 
 
 def _playing(playing: Playing) -> list[Segment]:
