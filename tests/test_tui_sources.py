@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bus.codec import encode
-from bus.errors import BusError, UnknownSession
+from bus.errors import BusError, UnknownSession, WrongKeyType
 from bus.events import Broken, Partial
 from bus.feed import ConnectionChanged, EntriesRead, FeedItem, QueueChanged
 from bus.redis.store import Store
@@ -19,7 +19,7 @@ from bus.session import ConnectionState, Queue, SessionInfo
 from tests.support.redis_server import RedisServer
 from tests.support.scripted_source import Story
 from tests.support.waiting import wait_until
-from tui.cli.commands import Attach, Chat, Replay
+from tui.cli.commands import Attach, Chat, Replay, StreamName
 from tui.cli.context import Context
 from tui.config import load_config
 from tui.library import StoreLibrary
@@ -234,3 +234,11 @@ async def test_an_empty_recording_is_told(tmp_path: Path, library: StoreLibrary)
     path.touch()
     with pytest.raises(BusError, match=r"nothing to replay in empty\.jsonl"):
         await library.open(Replay(session=str(path)))
+
+
+async def test_a_key_that_is_no_stream_is_refused_with_its_name(
+    library: StoreLibrary, redis_server: RedisServer
+) -> None:
+    redis_server.command("SET", "notes", "text")
+    with pytest.raises(WrongKeyType, match="'notes'"):
+        await library.open(Attach(stream=StreamName(key="notes")))
