@@ -154,8 +154,7 @@ class Connection:
                 "It may be overloaded or stopped, or the address may lead to something else than a Redis server.",
             ) from None
         except (RedisError, OSError) as error:
-            key = str(command[1]) if len(command) > 1 else ""
-            told = in_words(error, self.safe_url, key)
+            told = in_words(error, self.safe_url, _key_of(command))
             if isinstance(told, StoreUnavailable):
                 self._try_to_revive()
             raise told from None
@@ -166,6 +165,14 @@ class Connection:
             self._revive_at = now + REVIVE_SECONDS
             with suppress(BusError, OSError):  # what the caller is told is that the server is away
                 self._revive()
+
+
+def _key_of(command: Sequence[Arg]) -> str:
+    """The first key that the command is about, for a message."""
+    words = [str(word) for word in command]
+    if "STREAMS" in words:
+        return words[words.index("STREAMS") + 1]
+    return words[2] if words[0] in ("XINFO", "XGROUP") else words[1] if len(words) > 1 else ""
 
 
 def safe_url(url: str) -> str:
