@@ -14,6 +14,7 @@ Standard library only, and little of it: a terminal calls this before anything e
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import socket
@@ -44,13 +45,14 @@ def ensure_server(data_dir: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     keeper: int | None = None
     respawn_at = 0.0
-    while not answers(path):
+    # Where a keeper died and left its server, a new one takes the server over.
+    while not (answers(path) and has_keeper(folder)):
         now = time.monotonic()
         if now >= deadline:
             raise StoreUnavailable(f"The Redis server of riffle does not start ({folder}).", _log_tail(folder))
         if keeper is not None:
             keeper = _still_running(keeper, folder)
-        if keeper is None and now >= respawn_at:
+        if keeper is None and now >= respawn_at and not has_keeper(folder):
             keeper, respawn_at = _spawn_keeper(folder), now + RESPAWN_SECONDS
         time.sleep(POLL_SECONDS)
     return f"unix://{path}"
@@ -62,8 +64,26 @@ def start_server_early(data_dir: Path) -> None:
     touch(folder / "wanted")
     try:
         Link(socket_path(folder)).close()
+        wanted = not has_keeper(folder)
     except OSError:
+        wanted = True
+    if wanted:
         _spawn_keeper(folder)
+
+
+def has_keeper(folder: Path) -> bool:
+    """Whether a keeper looks after the server there."""
+    try:
+        lock = os.open(folder / "keeper.lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 def server_folder(data_dir: Path) -> Path:

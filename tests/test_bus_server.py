@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -26,11 +27,14 @@ from bus.server import (
     Link,
     answers,
     ensure_server,
+    has_keeper,
     server_folder,
     socket_path,
     start_server_early,
 )
-from tests.support.waiting import wait_until_now
+from bus.session import SessionInfo
+from tests.support.viewer import Viewer
+from tests.support.waiting import wait_until, wait_until_now
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -114,6 +118,29 @@ def test_nothing_is_readable_by_others_and_nothing_listens_on_the_network(data: 
     assert server.net_connections(kind="inet") == []
 
 
+def test_a_data_folder_that_is_made_here_is_private_too(data: Path) -> None:
+    made = data / "above" / "riffle"
+    server_folder(made)
+    assert stat.S_IMODE(made.stat().st_mode) == 0o700
+    data.chmod(0o755)
+    server_folder(data)
+    assert stat.S_IMODE(data.stat().st_mode) == 0o755  # it was there, as its owner wanted it
+
+
+async def test_when_keeper_and_server_are_dead_a_store_has_them_started_again(data: Path) -> None:
+    store = await open_store(ensure_server(data), client_name="t", revive=partial(start_server_early, data))
+    await store.create_session(SessionInfo(id="s1"))
+    async with Viewer(store.watch("s1")) as viewer:
+        await wait_until(lambda: viewer.chunks)
+        for process in [*keepers(data), *servers(data)]:
+            process.kill()
+        await wait_until(lambda: viewer.states[-1].status == "reconnecting")
+        await wait_until(lambda: viewer.states[-1].status == "live")
+    assert [info.id for info in await store.sessions()] == ["s1"]
+    assert (len(keepers(data)), len(servers(data))) == (1, 1)
+    await store.close()
+
+
 async def test_the_server_is_set_up_to_lose_nothing(data: Path) -> None:
     store = await open_store(ensure_server(data), client_name="t")
     info = await store.server_info()
@@ -142,8 +169,12 @@ def test_a_killed_keeper_is_replaced_and_its_server_adopted(data: Path) -> None:
     keeper.kill()
     wait_until_now(lambda: not keepers(data))
     assert ask(url, "PING") == "PONG"
-    start_keeper_again(data)
+    # Whoever comes next starts another one.
+    assert ensure_server(data) == url
+    wait_until_now(lambda: has_keeper(data / "redis"))
     assert [process.pid for process in servers(data)] == [server.pid]
+    start_server_early(data)
+    assert len(keepers(data)) == 1
 
 
 def start_keeper_again(data: Path) -> None:

@@ -30,7 +30,8 @@ def test_a_fresh_machine_is_fine(home: Home) -> None:
     assert line(done.stdout, "program").startswith("ok")
     assert "redis-server" in line(done.stdout, "program")
     assert "riffle's own" in line(done.stdout, "address")
-    assert "process " in line(done.stdout, "keeper")
+    assert "process " in line(done.stdout, "server")
+    assert line(done.stdout, "keeper").startswith("ok")
     assert "noeviction" in line(done.stdout, "when it is full")
     assert line(done.stdout, "OPENAI_API_KEY") == f"-   {'OPENAI_API_KEY':<20} not set"
     assert "demo" in line(done.stdout, "model")

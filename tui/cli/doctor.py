@@ -20,7 +20,7 @@ from typing import Literal
 from bus.errors import BusError
 from bus.redis.store import ServerInfo
 from bus.redis_binary import choose_binary
-from bus.server import server_folder
+from bus.server import has_keeper, server_folder
 from engine.errors import EngineError
 from engine.models import SERVICES, key_of
 from engine.providers import parse
@@ -101,12 +101,16 @@ async def _redis(ctx: Context) -> list[Finding]:
 
 
 def _keeper(ctx: Context) -> Iterator[Finding]:
-    """The process of our own server, as its keeper wrote it down."""
+    """The process of our own server, as its keeper wrote it down, and whether there is a keeper."""
     if ctx.embedded:
+        folder = server_folder(ctx.paths.data)
         with contextlib.suppress(OSError, ValueError, LookupError):
-            state = json.loads((server_folder(ctx.paths.data) / "server.json").read_text(encoding="utf-8"))
-            found = f"process {state['pid']}; its keeper ends it some minutes after the last riffle"
-            yield Finding("ok", "keeper", found)
+            state = json.loads((folder / "server.json").read_text(encoding="utf-8"))
+            yield Finding("ok", "server", f"process {state['pid']}")
+        if has_keeper(folder):
+            yield Finding("ok", "keeper", "ends the server some minutes after the last riffle")
+        else:
+            yield Finding("odd", "keeper", "none: nobody ends the server", "The next riffle command starts one.")
 
 
 def _server(info: ServerInfo) -> Iterator[Finding]:

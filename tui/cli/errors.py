@@ -60,7 +60,8 @@ def report(problem: Exception) -> int:
         return problem.exit_code if isinstance(problem, CliError) else FAILED
     if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""
-        complain(f"{where}{problem.strerror or problem}.")
+        hint = "RIFFLE_HOME chooses the folder that riffle keeps its files in." if where else ""
+        complain(f"{where}{problem.strerror or problem}.", hint)
         return FAILED
     complain(
         f"This should not have happened: {type(problem).__name__}: {problem}",
