@@ -20,9 +20,10 @@ START = "0-0"
 class Entry:
     """One stream entry, read.
 
-    `id` is its position; empty where a reader says by a `Gap` that entries are missing. `ts` is the writer's clock in Unix ms (a foreign entry without one has its id's time).
-    `n` is its dense number in the stream, `writer`, `epoch` and `seq` say who wrote it; all None in foreign entries.
-    `payload` is the event's JSON as it stood there. An unreadable entry has a `Broken` event.
+    `id` is its position; empty where a reader says by a `Gap` that entries are missing. `ts` is the writer's clock in
+    Unix ms (a foreign entry without one has its id's time). `n` is its dense number in the stream, `writer`, `epoch`
+    and `seq` say who wrote it; all None in foreign entries. `payload` is the event's JSON as it stood there. An
+    unreadable entry has a `Broken` event.
     """
 
     id: str

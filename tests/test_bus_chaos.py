@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bus.events import Event, Info, Partial
+from bus.entities import AssistantText, GapMarker, Notice
+from bus.events import Event, Gap, Info, Partial
 from bus.redis.store import Store, open_store
 from bus.session import SessionInfo
+from bus.timeline import Timeline
 from bus.writer import Writer
 from tests.support.proxy import Proxy
 from tests.support.redis_server import RedisServer
@@ -62,7 +64,22 @@ class Chaos:
 
 
 def shown(viewer: Viewer) -> str:
+    """What it was shown, gaps left out: whether a loss is noticed before it is mended is a matter of time."""
     return "".join(text for text in viewer.texts if not text.startswith("gap"))
+
+
+def words(timeline: Timeline) -> list[str]:
+    """What the timeline shows; infos stand beside the answer that they came into."""
+    said: list[str] = []
+    for entity in timeline.entities:
+        match entity:
+            case AssistantText():
+                said += str(entity.text).split()
+            case Notice():
+                said.append(entity.message.strip())
+            case _:
+                pass
+    return said
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -85,4 +102,10 @@ async def test_every_viewer_shows_all_once_and_in_order(seed: int, redis_server:
             wanted = "".join(f"{i} " for i in range(EVENTS))
             for viewer in (near_viewer, far_viewer):
                 await wait_until(lambda viewer=viewer: shown(viewer) == wanted, timeout=20, what=f"after {chaos.done}")
+                timeline = Timeline()
+                timeline.apply_all(viewer.entries)
+                told = sum(isinstance(entry.event, Gap) for entry in viewer.entries)
+                assert sum(isinstance(entity, GapMarker) for entity in timeline.entities) == told
+                assert told <= len(chaos.done)
+                assert sorted(words(timeline)) == sorted(wanted.split())
         await far.close()

@@ -144,6 +144,8 @@ def test_nobody_can_forge_what_the_reader_makes():
         (b"4.5", "It is a number, not a JSON object."),
         (b'{"type":5}', "Its type is not a text."),
         (b'{"type":"x","a":NaN}', "It is not JSON: NaN is not a JSON number."),
+        (b'{"type":"log","fields":{"x":[NaN]}}', "It is not JSON: NaN is not a JSON number."),
+        (b'{"type":"final","meta":{"temperature":-Infinity}}', "It is not JSON: -Infinity is not a JSON number."),
         (b'{"type":"final","text":5}', "The field text of 'final' should be a valid string."),
         (b'{"type":"tool-call","tool_call":{"input":{}}}', "The field tool_call.input of 'tool-call' should be"),
         (b'{"type":"acme-x","meta":"m"}', "The field meta of 'acme-x' should be"),
@@ -158,6 +160,11 @@ def test_broken_payload_says_why(payload: bytes, reason: str):
     assert isinstance(event, Broken)
     assert event.reason.startswith(reason)
     assert event.raw == payload.decode()
+
+
+def test_a_text_may_say_nan():
+    for payload in (b'{"type":"final","text":"NaN and Infinity"}', '{"type":"final","text":"NaN and Infinity"}'):
+        assert codec.decode(payload) == Final(text="NaN and Infinity")
 
 
 def test_null_is_absent():

@@ -335,6 +335,7 @@ async def test_a_cancelled_wait_returns_what_it_has_just_claimed(
     redis_server: RedisServer, store: Store, session: str
 ) -> None:
     async with seat(store) as at:
+        assert [event async for event in at.history()] == []
         await store.submit(session, prompt("p1"))
         redis_server.stop()
         asking = asyncio.create_task(at.next_work())

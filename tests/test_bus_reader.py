@@ -15,7 +15,7 @@ from bus.memory import MemoryStream
 from bus.reader import BareStream, follow
 from bus.redis.store import Store, open_store
 from bus.session import SessionInfo
-from bus.stream import START, Batch, Record
+from bus.stream import Batch, Record
 from bus.writer import Writer
 from tests.support.proxy import Proxy
 from tests.support.redis_server import RedisServer
@@ -79,6 +79,21 @@ async def test_foreign_entries_without_numbers_are_all_shown() -> None:
 # -- with a real Redis -----------------------------------------------------------------------------------------
 
 
+async def test_who_may_only_read_streams_is_told_nothing_of_engines(
+    redis_server: RedisServer, store: Store, session: str
+) -> None:
+    redis_server.command("ACL SETUSER viewer on >pass ~riffle:{s1}:events +xread +xrange +xinfo|stream")
+    far = await open_store(f"unix://viewer:pass@{redis_server.socket}", client_name="t")
+    await store.stream(session).append(notes(1, ["1"]))
+    async with Viewer(far.watch(session)) as viewer, store.seat(session, engine_id="e"):
+        await viewer.sees("1")
+        await store.stream(session).append(notes(1, ["2"], epoch=9))
+        await viewer.sees("1", "2")
+        assert (viewer.leases, viewer.queues) == ([], [])
+        assert viewer.states[-1].status == "live"
+    await far.close()
+
+
 @pytest.fixture
 async def session(store: Store) -> str:
     return (await store.create_session(SessionInfo(id="s1"))).id
@@ -91,7 +106,7 @@ async def test_a_trimmed_beginning_is_a_gap_with_its_count(
     redis_server.command("XTRIM riffle:{s1}:events MAXLEN 4")
     async with Viewer(store.watch(session)) as viewer:
         await viewer.sees("gap 6", "7", "8", "9", "10")
-    assert viewer.entries[0].id == START
+    assert viewer.entries[0].id == ""
 
 
 async def test_what_is_deleted_in_the_middle_is_a_gap_with_its_count(
@@ -103,7 +118,7 @@ async def test_what_is_deleted_in_the_middle_is_a_gap_with_its_count(
     redis_server.command("XDEL riffle:{s1}:events", entries[2].id, entries[3].id)
     async with Viewer(store.watch(session)) as viewer:
         await viewer.sees("1", "2", "gap 2", "5", "6")
-    assert viewer.entries[2].id == entries[1].id
+    assert viewer.entries[2].id == ""
 
 
 async def test_a_viewer_that_was_overtaken_by_trimming_is_told(redis_server: RedisServer, store: Store) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bus.errors import AmbiguousSession, UnknownSession
+from bus.errors import AmbiguousSession, StoreRefused, UnknownSession
 from bus.redis.sessions import new_session_id, title_of
 from bus.redis.store import Store
 from bus.session import Prompt, SessionInfo
@@ -101,6 +101,27 @@ async def test_a_deleted_session_is_gone_and_stays_gone(redis_server: RedisServe
             await again
     assert redis_server.command("DBSIZE") == "1"  # the tombstone
     assert (await stream.info()).last_id == START
+
+
+@pytest.mark.parametrize("name", ["*", "a?", "[a]", "a\\", "a b", "a}b", "ä", "a/b", "a\n"])
+async def test_an_id_that_could_mean_others_is_refused(store: Store, name: str) -> None:
+    with pytest.raises(StoreRefused, match="cannot have the id"):
+        await make(store, name)
+    await make(store, "aA_9.-")
+    assert (await store.find("aA_9.-")).id == "aA_9.-"
+
+
+@pytest.mark.parametrize("name", ["*", "[a-z]1", "?1", "^1", "\\a1"])
+async def test_deleting_what_looks_like_a_pattern_deletes_only_that(
+    redis_server: RedisServer, store: Store, name: str
+) -> None:
+    await make(store, "a1")
+    redis_server.command(f"HSET riffle:{{{name}}}:meta title foreign")
+    redis_server.command(f"SET riffle:{{{name}}}:block:1 x")
+    assert [info.id for info in await store.sessions()] == ["a1"]
+    await store.delete_session(name)
+    assert [info.id for info in await store.sessions()] == ["a1"]
+    assert redis_server.command("DBSIZE") == "3"  # the session, the index, the tombstone
 
 
 def test_ids_sort_by_time_and_are_short() -> None:

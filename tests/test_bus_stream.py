@@ -234,6 +234,18 @@ async def test_an_address_that_leads_nowhere_is_told_in_words(url: str, says: st
     assert caught.value.hint
 
 
+async def test_a_connection_that_broke_while_nobody_used_it_is_told_in_our_words(redis_server: RedisServer) -> None:
+    connection = Connection(redis_server.url, client_name="t")
+    await connection.call("PING")
+    beside, writer = await asyncio.open_unix_connection(redis_server.socket)
+    redis_server.kill9()
+    assert await beside.read() == b""  # by now the other connection's end has come as well
+    with pytest.raises(StoreUnavailable, match="cannot be reached: Connection refused"):
+        await connection.call("PING")
+    writer.close()
+    await connection.close()
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bus.errors import Fenced, StoreUnavailable, WrongKeyType
+from bus.errors import BusError, Fenced, StoreUnavailable, WrongKeyType
 from bus.events import (
     Event,
     Final,
@@ -252,6 +252,41 @@ async def test_nothing_bigger_than_1_mib_is_written(gated: GatedStream) -> None:
     assert isinstance(cut, ToolCallExecutionResult)
     assert "more characters are cut here" in cut.tool_result.result
     assert final == Final()
+
+
+@pytest.mark.parametrize("completions", [False, True])
+async def test_a_giant_delta_is_never_cut_inside(gated: GatedStream, completions: bool) -> None:
+    giant = "<" * 120_000
+    for event in (
+        partial(giant),
+        partial("\x01" * 300_000),
+        partial("a").model_copy(update={"completion": "a" + giant}),
+        partial(giant).model_copy(update={"completion": giant}),
+        Partial.model_validate({"delta": giant, "acme": "&" * 400_000}),
+    ):
+        stream = GatedStream()
+        async with Writer(stream, writer="w", epoch=1, completions=completions) as writer:
+            await writer.publish(event)
+            await writer.publish(partial("b" * 5_000, segment="m1:2"))
+        entries = await stream.read()
+        assert all(len(entry.payload) <= MAX_ENTRY_BYTES for entry in entries)
+        assert text_of(entries) == event.delta + "b" * 5_000
+
+
+class BrokenStream(MemoryStream):
+    """A stream with a fault of its own."""
+
+    async def append(self, batch: Batch) -> AppendResult:
+        raise RuntimeError("no such thing")
+
+
+async def test_a_fault_reaches_who_waits_for_the_writer() -> None:
+    async with Writer(BrokenStream(), writer="w", epoch=1) as writer:
+        await writer.publish(Start())
+        with pytest.raises(BusError, match="RuntimeError: no such thing"):
+            await writer.flush()
+        with pytest.raises(BusError, match="cannot be written"):
+            await writer.publish(Start())
 
 
 # -- with a real Redis -----------------------------------------------------------------------------------------

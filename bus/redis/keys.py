@@ -84,7 +84,7 @@ class SessionKeys:
     @property
     def all_pattern(self) -> str:
         """A pattern for SCAN that finds every key of the session, and of no other one."""
-        return f"{_GLOB.sub(r'\\\g<0>', self._key(''))}*"
+        return _GLOB.sub(r"\\\g<0>", self._key("")) + "*"
 
 
 def session_of_meta(key: str) -> str:

@@ -13,11 +13,12 @@ from typing import Protocol, Self
 
 from ..entry import pair_up
 from ..errors import StoreUnavailable
-from ..events import Event, ProviderBlock, ToolCallExecute, UserMessage
+from ..events import Event, ProviderBlock
 from ..retry import backoff, insist
 from ..session import SessionInfo
 from ..stream import START
 from ..writer import Writer
+from .answered import Answered
 from .commands import Claim, Commands
 from .connection import Connection
 from .keys import SessionKeys
@@ -87,6 +88,8 @@ class SessionSeat:
         self._idle_seconds = idle_seconds
         self._completions = completions
         self._claim: Claim | None = None
+        self._answered = Answered()
+        self._history_read = False
         self._info: SessionInfo | None = None
         self._heard = {self._keys.prompts: START, self._keys.control: START}
         self.sink: Writer
@@ -154,10 +157,12 @@ class SessionSeat:
         if claim is None or claim.prompt.id != work.prompt_id:
             raise ValueError(f"The prompt {work.prompt_id} is not the one that was claimed.")
         await self.sink.flush()
+        self._answered.end(claim.prompt.id)
         await insist(lambda: self._commands.finish(claim.entry_id))
         self._claim = None
         await self._lease.set_busy(False)
-        await insist(lambda: self._sessions.note(self.session_id, messages=1))
+        messages = self._answered.messages(claim.prompt.id)
+        await insist(lambda: self._sessions.note(self.session_id, messages=messages))
 
     async def history(self) -> AsyncIterator[Event]:
         """All events of the session's stream, oldest first; blocks that lie elsewhere are put back in."""
@@ -165,8 +170,10 @@ class SessionSeat:
         while True:
             entries = await insist(lambda after=after: self._stream.read(after, CHUNK))
             for entry in entries:
+                self._answered.take(entry.event)
                 yield await self._whole(entry.event)
             if len(entries) < CHUNK:
+                self._history_read = True
                 return
             after = entries[-1].id
 
@@ -177,17 +184,19 @@ class SessionSeat:
             raise self._lease.lost
 
     async def _try_claim(self) -> ClaimedPrompt | None:
+        await self._know_history()
         claim = await self._claim_next()
         if claim is None:
             return None
-        if claim.again and not await self._may_repeat(claim):
+        prompt = claim.prompt
+        if not self._answered.may_answer(prompt):
             await self._commands.finish(claim.entry_id)
             return None
         self._claim = claim
-        prompt = claim.prompt
         await self._lease.set_busy(True)
-        title = title_of(prompt.text)
-        await insist(lambda: self._sessions.note(self.session_id, messages=1, title=title, model=prompt.model))
+        said = {"title": title_of(prompt.text), "model": prompt.model}
+        messages = self._answered.messages(prompt.id)
+        await insist(lambda: self._sessions.note(self.session_id, messages=messages, **said))
         return ClaimedPrompt(
             prompt_id=prompt.id,
             text=prompt.text,
@@ -209,22 +218,11 @@ class SessionSeat:
                     return claim
             raise
 
-    async def _may_repeat(self, claim: Claim) -> bool:
-        """Whether a prompt that a dead engine had may be answered again.
-
-        Always while nothing of it is in the stream. Else only where its loss means `retry` and no tool has run; a
-        prompt whose loss means `stop` is closed, and its turn is marked as cut off by whoever reads the history.
-        """
-        begun = False
-        async for event in self.history():
-            match event:
-                case UserMessage():
-                    begun = begun or event.prompt_id == claim.prompt.id
-                case ToolCallExecute() if begun:
-                    return False
-                case _:
-                    pass
-        return not begun or claim.prompt.on_loss == "retry"
+    async def _know_history(self) -> None:
+        """Read it where nobody has: nobody but this seat adds to it, and `finish` says what becomes of its turns."""
+        if not self._history_read:
+            async for _ in self.history():
+                pass
 
     async def _wait_for_stir(self, seconds: float, idle: float) -> None:
         """Wait until something comes into prompts or control, at most until it is time to leave."""

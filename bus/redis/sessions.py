@@ -114,8 +114,9 @@ class Sessions:
         lowered = name.lower()
         for fits in (
             [info for info in sessions if info.title == name],
-            [info for info in sessions if info.id == lowered],
-            [info for info in sessions if info.id.startswith(lowered)],
+            [info for info in sessions if info.id == name],
+            [info for info in sessions if info.id.lower() == lowered],
+            [info for info in sessions if info.id.lower().startswith(lowered)],
             [info for info in sessions if info.title.lower().startswith(lowered)],
         ):
             if len(fits) == 1 and name:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from bus.events import Event
 from engine.ports import Work
 
+from .waiting import wait_until
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -28,7 +30,7 @@ def work(text: str, *, model: str = "", supersedes: str | None = None, author: s
 
 
 class ListSink:
-    """Keeps what is published. `room` can be cleared to let publishing wait, as a full journal does."""
+    """Keeps what is published. While `room` is cleared, `publish` takes an event and waits, as a full journal does."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.events = list(events)
@@ -38,14 +40,17 @@ class ListSink:
 
     async def publish(self, event: Event) -> None:
         """Take `event`."""
-        if not self.room.is_set():
-            await self.room.wait()
         self.events.append(event)
         self._news.set()
+        await self.room.wait()
 
     def types(self) -> list[str]:
         """The types of all events, in order."""
         return [event.type for event in self.events]
+
+    async def has_events(self, count: int) -> None:
+        """Wait until `count` events are there."""
+        await wait_until(lambda: len(self.events) >= count, what=f"{count} events")
 
     async def has(self, type_name: str, count: int = 1) -> None:
         """Wait until `count` events of that type are there."""
