@@ -23,7 +23,7 @@ from .exchange import Adapter, Streamed
 from .failures import Service
 from .loose import JSON, a_count, a_text, an_object, as_text, objects, parsed_object
 from .ports import Request
-from .remote import IDLE_SECONDS, TIMEOUT, RemoteProvider
+from .remote import TIMEOUT, RemoteProvider
 
 _NOTICES = {
     "max_tokens": "The answer was cut off: the limit of output tokens was reached.",
@@ -282,50 +282,25 @@ def _passing_notice(raw: JSON) -> str:
             return f"The provider sent a block of the unknown kind {kind!r}."
 
 
-class AnthropicProvider(RemoteProvider):
-    """Messages at `base_url` (None: Anthropic's, or what ANTHROPIC_BASE_URL says)."""
+class AnthropicProvider(RemoteProvider[anthropic.AsyncAnthropic]):
+    """Messages."""
 
+    own_name = "anthropic"
     official_host = OFFICIAL_HOST
     optional_fields = ("thinking",)
     faults = (anthropic.AnthropicError,)
+    adapter = AnthropicAdapter
 
-    def __init__(
-        self,
-        *,
-        api_key: str | None,
-        base_url: str | None = None,
-        name: str = "anthropic",
-        label: str = "Anthropic",
-        key_variable: str = "ANTHROPIC_API_KEY",
-        idle_seconds: float = IDLE_SECONDS,
-        http_client: httpx2.AsyncClient | None = None,
-    ) -> None:
-        self._client = anthropic.AsyncAnthropic(
-            # Never None: the SDK would then look for other credentials of this machine and send those.
-            api_key=api_key or "none",
-            base_url=base_url,
-            max_retries=0,  # the engine retries, in sight
-            timeout=TIMEOUT,
-            http_client=http_client,
+    @staticmethod
+    def _connect(
+        api_key: str, base_url: str | None, http_client: httpx2.AsyncClient | None
+    ) -> anthropic.AsyncAnthropic:
+        return anthropic.AsyncAnthropic(
+            api_key=api_key, base_url=base_url, max_retries=0, timeout=TIMEOUT, http_client=http_client
         )
-        super().__init__(
-            name=name,
-            label=label,
-            api_key=api_key,
-            base_url=str(self._client.base_url),
-            key_variable=key_variable,
-            idle_seconds=idle_seconds,
-        )
-
-    def _adapter(self, call: Call, service: Service) -> Adapter:
-        return AnthropicAdapter(call, service)
 
     def _body(self, request: Request) -> JSON:
         return anthropic_body(request, self.origin)
 
     async def _send(self, body: JSON) -> Streamed:
         return await self._client.messages.create(**body, stream=True)
-
-    async def close(self) -> None:
-        """Close connections."""
-        await self._client.close()

@@ -9,10 +9,6 @@ any chunk, the last one counts; errors come as a chunk, after a 200.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import httpx2
-import openai
 
 from bus.builtin_events import Citation
 from bus.meta import Usage
@@ -21,10 +17,9 @@ from .call import Call
 from .exchange import Adapter, Streamed
 from .failures import Service
 from .loose import JSON, a_count, a_text, an_object, as_text, objects, parsed_object
-from .openai_chat_request import OFFICIAL_HOST, chat_body
-from .openai_client import openai_client
+from .openai_chat_request import chat_body
+from .openai_client import OpenAIProvider
 from .ports import Request
-from .remote import IDLE_SECONDS, RemoteProvider
 from .think_tags import ThinkTags
 
 _NOTICES = {
@@ -244,43 +239,15 @@ def _usage(usage: JSON) -> tuple[Usage, int | None]:
     )
 
 
-class OpenAIChatProvider(RemoteProvider):
-    """Chat Completions at `base_url` (None: OpenAI's, or what OPENAI_BASE_URL says)."""
+class OpenAIChatProvider(OpenAIProvider):
+    """Chat Completions."""
 
-    official_host = OFFICIAL_HOST
+    own_name = "openai-chat"
     optional_fields = ("stream_options",)
-    faults = (openai.OpenAIError,)
-
-    def __init__(
-        self,
-        *,
-        api_key: str | None,
-        base_url: str | None = None,
-        name: str = "openai-chat",
-        label: str = "OpenAI",
-        key_variable: str = "OPENAI_API_KEY",
-        idle_seconds: float = IDLE_SECONDS,
-        http_client: httpx2.AsyncClient | None = None,
-    ) -> None:
-        self._client = openai_client(api_key, base_url, http_client)
-        super().__init__(
-            name=name,
-            label=label,
-            api_key=api_key,
-            base_url=str(self._client.base_url),
-            key_variable=key_variable,
-            idle_seconds=idle_seconds,
-        )
-
-    def _adapter(self, call: Call, service: Service) -> Adapter:
-        return ChatAdapter(call, service)
+    adapter = ChatAdapter
 
     def _body(self, request: Request) -> JSON:
         return chat_body(request, self.origin, official=self.official)
 
     async def _send(self, body: JSON) -> Streamed:
         return await self._client.chat.completions.create(**body, stream=True)
-
-    async def close(self) -> None:
-        """Close connections."""
-        await self._client.close()

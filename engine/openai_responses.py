@@ -10,9 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-import httpx2
-import openai
-
 from bus.builtin_events import (
     Citation,
     CodeInterpreterCodeDelta,
@@ -30,12 +27,10 @@ from .call import Call
 from .exchange import Adapter, Streamed
 from .failures import Service
 from .loose import JSON, a_count, a_text, an_object, objects, parsed_object
-from .openai_chat_request import OFFICIAL_HOST
-from .openai_client import openai_client
+from .openai_client import OpenAIProvider
 from .openai_responses_items import item_done, item_started
 from .openai_responses_request import responses_body
 from .ports import Request
-from .remote import IDLE_SECONDS, RemoteProvider
 
 _PROGRESS: dict[str, type[Event]] = {
     "response.web_search_call.searching": WebSearchSearching,
@@ -301,43 +296,15 @@ class ResponsesAdapter(Adapter):
     }
 
 
-class OpenAIResponsesProvider(RemoteProvider):
-    """Responses at `base_url` (None: OpenAI's, or what OPENAI_BASE_URL says)."""
+class OpenAIResponsesProvider(OpenAIProvider):
+    """Responses."""
 
-    official_host = OFFICIAL_HOST
+    own_name = "openai"
     optional_fields = ("include", "reasoning")
-    faults = (openai.OpenAIError,)
-
-    def __init__(
-        self,
-        *,
-        api_key: str | None,
-        base_url: str | None = None,
-        name: str = "openai",
-        label: str = "OpenAI",
-        key_variable: str = "OPENAI_API_KEY",
-        idle_seconds: float = IDLE_SECONDS,
-        http_client: httpx2.AsyncClient | None = None,
-    ) -> None:
-        self._client = openai_client(api_key, base_url, http_client)
-        super().__init__(
-            name=name,
-            label=label,
-            api_key=api_key,
-            base_url=str(self._client.base_url),
-            key_variable=key_variable,
-            idle_seconds=idle_seconds,
-        )
-
-    def _adapter(self, call: Call, service: Service) -> Adapter:
-        return ResponsesAdapter(call, service)
+    adapter = ResponsesAdapter
 
     def _body(self, request: Request) -> JSON:
         return responses_body(request, self.origin)
 
     async def _send(self, body: JSON) -> Streamed:
         return await self._client.responses.create(**body, stream=True)
-
-    async def close(self) -> None:
-        """Close connections."""
-        await self._client.close()

@@ -78,8 +78,7 @@ def resolve(model: str, env: Mapping[str, str], settings: Settings | None = None
         case name:
             from .openai_chat import OpenAIChatProvider
 
-            label = service.label if service else name
-            return OpenAIChatProvider(api_key=key, base_url=base_url, name=name, label=label, key_variable=variable)
+            return OpenAIChatProvider(api_key=key, base_url=base_url, name=name, key_variable=variable)
 
 
 class Refused:

@@ -1,23 +1,18 @@
-"""One turn: which events it writes in which order, and what a tool, a fault or an interrupt makes of it."""
+"""One turn: which events it writes in which order, and what a tool or a fault makes of it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TypeVar
 
 import pytest
 
 from bus.events import (
     Error,
-    Event,
     Final,
-    Interrupt,
     Partial,
     PartialThinking,
     Retry,
     RunFailed,
-    RunStarted,
     RunStopped,
     ToolCall,
     ToolCallArgumentsDelta,
@@ -26,66 +21,11 @@ from bus.events import (
     UserMessage,
 )
 from engine.call import Call
-from engine.engine import Engine, EngineConfig, Outcome
-from engine.history import History
-from engine.ports import Work
-from engine.tools import Arguments, Tool, Toolbox, ToolError
-from tests.support.scripted import HANG, Line, Scripted, crash, end, fail, say, think, use
-from tests.support.seat import ListSink, work
-
-E = TypeVar("E", bound=Event)
-
-
-class City(Arguments):
-    city: str
-
-
-class Weather:
-    """A tool whose answers a test lets out one by one."""
-
-    def __init__(self, *, held: bool = False) -> None:
-        self.asked: asyncio.Queue[str] = asyncio.Queue()
-        self.stopped: list[str] = []
-        self.answers: dict[str, asyncio.Event] = {}
-        self._held = held
-
-    def box(self) -> Toolbox:
-        return Toolbox([Tool(name="weather", description="The weather.", arguments=City, run=self._run)])
-
-    async def _run(self, arguments: City) -> str:
-        self.answers[arguments.city] = asyncio.Event()
-        self.asked.put_nowait(arguments.city)
-        try:
-            if self._held:
-                await self.answers[arguments.city].wait()
-        except asyncio.CancelledError:
-            self.stopped.append(arguments.city)
-            raise
-        if arguments.city == "Atlantis":
-            raise ToolError("Atlantis has sunk.")
-        return f"rain in {arguments.city}"
-
-
-class Run:
-    """An engine with a scripted provider."""
-
-    def __init__(self, *scripts: Sequence[Line], tools: Toolbox | None = None, config: EngineConfig | None = None):
-        self.sink = ListSink()
-        self.history = History()
-        self.provider = Scripted(scripts)
-        config = config or EngineConfig(backoff=0.001)
-        self.engine = Engine("s1", self.sink, history=self.history, tools=tools or Toolbox(), config=config)
-
-    async def ask(self, prompt: str | Work = "Hello?") -> Outcome:
-        asked = work(prompt) if isinstance(prompt, str) else prompt
-        return await self.engine.run(asked, self.provider, "m-1")
-
-    def only(self, kind: type[E]) -> E:
-        (event,) = self.all(kind)
-        return event
-
-    def all(self, kind: type[E]) -> list[E]:
-        return [event for event in self.sink.events if isinstance(event, kind)]
+from engine.engine import EngineConfig
+from tests.support.scripted import crash, end, fail, say, think, use
+from tests.support.seat import work
+from tests.support.turn import Run
+from tests.support.weather import Weather
 
 
 async def test_a_turn_tells_its_story_in_order() -> None:
@@ -290,79 +230,6 @@ async def test_a_stream_without_an_end_is_an_error() -> None:
     run = Run([say("And th")])
     assert await run.ask() == "failed"
     assert run.only(Error).code == "cut-off"
-
-
-# -- interrupts ------------------------------------------------------------------------------------------------
-
-
-async def test_an_interrupt_in_the_text_keeps_the_text() -> None:
-    run = Run([say("One, "), say("two, "), HANG])
-    turn = asyncio.create_task(run.ask())
-    await run.sink.has("partial", 2)
-    run.engine.interrupt("bob@there")
-    assert await turn == "interrupted"
-    assert run.sink.types()[-2:] == ["interrupt", "run-stopped"]
-    interrupt = run.only(Interrupt)
-    assert (interrupt.text, interrupt.author) == ("One, two, ", "bob@there")
-    assert interrupt.meta.message_id == run.all(Partial)[0].meta.message_id
-    assert interrupt.meta.turn_id == run.only(RunStarted).meta.turn_id
-    assert run.only(RunStopped).reason == "interrupt"
-    assert run.provider.open_calls == 0
-    assert [(b.text, b.interrupted) for b in run.history.blocks()] == [("Hello?", False), ("One, two, ", True)]
-
-
-async def test_an_interrupt_in_a_tool_stops_the_tool() -> None:
-    weather = Weather(held=True)
-    run = Run([say("Let me see."), use("c1", "weather", '{"city":"Rome"}'), end()], tools=weather.box())
-    turn = asyncio.create_task(run.ask())
-    assert await weather.asked.get() == "Rome"
-    run.engine.interrupt("bob@there")
-    assert await turn == "interrupted"
-    assert weather.stopped == ["Rome"]
-    assert run.sink.types()[-3:] == ["tool-call-execute", "interrupt", "run-stopped"]
-    assert run.only(Interrupt).text is None
-    told = [(b.kind, b.text) for b in run.history.blocks()]
-    assert told[-1] == ("tool-result", "interrupted")
-
-
-async def test_an_interrupt_ends_the_wait_for_a_retry() -> None:
-    run = Run([fail("Slow down.", retryable=True, retry_after=60)])
-    turn = asyncio.create_task(run.ask())
-    await run.sink.has("riffle-retry")
-    run.engine.interrupt("bob@there")
-    assert await turn == "interrupted"
-    assert run.sink.types()[-3:] == ["riffle-retry", "interrupt", "run-stopped"]
-
-
-async def test_an_interrupt_without_a_turn_does_nothing() -> None:
-    run = Run([say("Yes."), end()])
-    run.engine.interrupt("bob@there")
-    assert await run.ask() == "finished"
-    run.engine.interrupt("bob@there")
-    assert run.sink.types()[-1] == "run-finished"
-
-
-async def test_a_cancelled_turn_writes_its_end_and_stays_cancelled() -> None:
-    run = Run([say("One, "), HANG])
-    turn = asyncio.create_task(run.ask())
-    await run.sink.has("partial")
-    turn.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await turn
-    assert run.sink.types()[-2:] == ["interrupt", "run-stopped"]
-
-
-async def test_an_interrupt_waits_for_room_in_the_journal() -> None:
-    run = Run([say("One, "), HANG])
-    turn = asyncio.create_task(run.ask())
-    await run.sink.has("partial")
-    run.sink.room.clear()
-    run.engine.interrupt("bob@there")
-    done, _ = await asyncio.wait({turn}, timeout=0.05)
-    assert not done and run.sink.types()[-1] == "partial"
-    run.sink.room.set()
-    assert await turn == "interrupted"
-    assert run.sink.types()[-2:] == ["interrupt", "run-stopped"]
 
 
 # -- several turns ---------------------------------------------------------------------------------------------

@@ -154,3 +154,17 @@ async def test_a_stop_is_taken_once_though_it_comes_in_two_ways() -> None:
     seat.submit(work("2"), None)
     await running
     assert seat.sink.types()[-1] == "run-finished"
+
+
+async def test_a_stop_is_heard_before_the_turn_has_begun() -> None:
+    seat = MemorySeat()
+    provider = Scripted([[HANG]])
+
+    def make_provider(model: str) -> Provider:
+        asyncio.get_running_loop().call_soon(lambda: engine.interrupt("bob@there"))
+        return provider
+
+    engine = Service(seat, make_provider=make_provider, tools=Toolbox(), config=CONFIG)
+    seat.submit(work("1"), None)
+    await engine.run()
+    assert seat.sink.types()[-2:] == ["interrupt", "run-stopped"]

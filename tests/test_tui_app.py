@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from textual.widgets import OptionList
 
-from bus.entities import Interruption
-from bus.errors import StoreUnavailable, UnknownSession
-from bus.feed import ConnectionChanged, LeaseChanged
+from bus.errors import UnknownSession
+from bus.feed import ConnectionChanged
 from bus.session import ConnectionState, EngineLease, Prompt, Queue, SessionInfo
-from tests.support.riffle_app import Screen
-from tests.support.scripted_source import LIVE, ScriptedLibrary, ScriptedSource, Sent, Story
+from tests.support.riffle_app import answered, answering, screen
+from tests.support.scripted_source import Sent, Story
 from tests.support.waiting import wait_until
 from tui.app import Ending
 from tui.cli.commands import Attach, Chat, Replay
@@ -27,28 +23,6 @@ from tui.screens.picker import Picker
 
 LEASE = EngineLease(engine_id="e1", epoch=1, host="desk", pid=1, version="1", busy=True, started_ms=0)
 WAITING = Queue((Prompt(id="q1", text="one", author="ada@desk"), Prompt(id="q2", text="two", author="ada@desk")))
-
-
-@pytest.fixture(autouse=True)
-def thaw() -> Iterator[None]:
-    """The app freezes the collector; the next test wants it as it was."""
-    thresholds = gc.get_threshold()
-    yield
-    gc.unfreeze()
-    gc.set_threshold(*thresholds)
-
-
-def screen(home: Path, *script: object, **more: object) -> Screen:
-    source = ScriptedSource(script=[LIVE, *script])  # type: ignore[list-item]
-    return Screen(home, ScriptedLibrary(source), **more)  # type: ignore[arg-type]
-
-
-def answering() -> Story:
-    return Story().ask("Why is water wet?").say("Because ", "it ", "is")
-
-
-def answered() -> Story:
-    return answering().say(".").finish()
 
 
 async def test_a_prompt_is_sent_and_the_answer_shown(own_home: Path) -> None:
@@ -160,42 +134,6 @@ async def test_enter_on_an_empty_prompt_lets_a_paused_queue_go_on(own_home: Path
         await wait_until(lambda: "resume_queue" in app.source.calls)
 
 
-async def test_a_prompt_that_cannot_be_sent_is_given_back(own_home: Path) -> None:
-    app = screen(own_home)
-    app.source.failure = StoreUnavailable("Redis does not answer.", "Is it running?")
-    async with app.run_test() as pilot:
-        await app.opened()
-        await pilot.press(*"mine", "enter")
-        await app.note("Redis does not answer. Is it running?")
-        await wait_until(lambda: app.prompt.text == "mine")
-
-
-async def test_a_lost_engine_is_told_and_the_prompt_can_be_asked_again(own_home: Path) -> None:
-    app = screen(own_home, LeaseChanged(LEASE), answering().take())
-    async with app.run_test() as pilot:
-        await app.read(2)
-        app.source.push(LeaseChanged(None))
-        await wait_until(lambda: "engine lost" in app.status)
-        kinds = [type(entity) for entity in app.folded.timeline.entities]
-        assert Interruption in kinds
-        await pilot.press("f5")
-        await wait_until(lambda: app.source.sent)
-        assert app.source.sent == [Sent("Why is water wet?", "", "t1")]
-
-
-async def test_an_engine_is_offered_where_none_answers(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.session.PATIENCE_SECONDS", 0.01)
-    app = screen(own_home, answered().take(), opening=Attach(session="x"))
-    async with app.run_test() as pilot:
-        await app.read(3)
-        app.source.engine_wanted = True
-        app.source.push_queue(Queue((Prompt(id="q1", text="Anybody?", author="ada@desk"),)))
-        await wait_until(lambda: isinstance(app.screen, Picker) and app.screen.query_one(OptionList).option_count)
-        await pilot.pause()
-        await pilot.press("down", "enter")
-        await wait_until(lambda: "allow_engine" in app.source.calls)
-
-
 async def test_a_reader_that_reconnects_says_so(own_home: Path) -> None:
     app = screen(own_home, ConnectionChanged(ConnectionState("reconnecting", 3, "no answer")))
     async with app.run_test(size=(100, 20)):
@@ -291,32 +229,6 @@ async def test_scrolling_up_says_what_is_new_below(own_home: Path) -> None:
         await wait_until(lambda: "↓" not in app.status)
 
 
-async def test_a_theme_is_tried_on_kept_and_left(own_home: Path) -> None:
-    app = screen(own_home)
-    async with app.run_test() as pilot:
-        await app.opened()
-        await pilot.press(*"/theme", "enter")
-        await wait_until(lambda: isinstance(app.screen, Picker))
-        await pilot.pause()
-        await pilot.press("down")
-        await wait_until(lambda: app.theme == "paper")
-        await pilot.press("escape")
-        await wait_until(lambda: app.theme == "dusk")
-        assert not app.paths.config_file.exists()
-        await pilot.press(*"/theme shoal", "enter")
-        await wait_until(lambda: app.theme == "shoal")
-        assert app.paths.config_file.read_text() == 'theme = "shoal"\n'
-        await pilot.press(*"/theme nope", "enter")
-        await app.note("There is no theme 'nope'")
-
-
-async def test_an_unknown_theme_is_named_and_the_default_worn(own_home: Path) -> None:
-    app = screen(own_home, theme="drusk")
-    async with app.run_test():
-        await app.note("There is no theme 'drusk'")
-        assert app.theme == "dusk"
-
-
 async def test_the_model_is_chosen_for_the_prompts_to_come(own_home: Path) -> None:
     app = screen(own_home, models=["openai:gpt-x"])
     async with app.run_test() as pilot:
@@ -383,6 +295,8 @@ async def test_a_crash_leaves_one_sentence_and_a_report_without_data(
     (report,) = app.paths.state.glob("crash-*.txt")
     text = report.read_text()
     assert "RuntimeError" in text
+    assert "test_tui_app.py" in text
+    assert "has no" not in text
     assert "hunter2" not in text
     assert "do-not-show-me" not in text
     assert stat.S_IMODE(report.stat().st_mode) == 0o600

@@ -289,6 +289,17 @@ def test_an_engine_answers_what_was_sent_and_ends_when_told_to(home: Home) -> No
         process.communicate()
 
 
+def test_an_engine_knows_its_session_by_the_id_first_and_leaves_when_it_is_deleted(home: Home) -> None:
+    home.run("run", "The one that is meant")
+    meant = next(info["id"] for info in home.sessions() if info["title"] == "The one that is meant")
+    home.run("run", meant)
+    engine = home.start("engine", "--session", meant)
+    wait_until_now(lambda: json.loads(home.run("sessions", "show", meant[:12], "--json").stdout)["engine"], timeout=20)
+    assert home.run("sessions", "delete", meant[:12], "--yes").returncode == 0
+    _, errors = engine.communicate(timeout=20)
+    assert (engine.returncode, errors) == (0, "")
+
+
 def test_nothing_heavy_is_loaded_for_help() -> None:
     code = "import sys; from tui.__main__ import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -302,7 +313,7 @@ def test_an_engine_without_a_session_answers_the_pool(home: Home, server: RedisS
     with Redis(unix_socket_path=server.socket) as redis:
         redis.hset(f"riffle:{{{session}}}:meta", "answering", "pool")
     sent = home.run("send", session, "What is a stream?")
-    assert "the next free engine answers" in sent.stderr
+    assert "The next free engine answers it" in sent.stderr
     engine = home.start("engine")
     wait_until_now(
         lambda: home.run("tail", session, "--no-follow", "--output", "json").stdout.count('"run-finished"') == 2,

@@ -47,6 +47,7 @@ def test_a_flag_wins_over_the_environment_over_the_file(where: Paths) -> None:
         ("model = 3", 'model must be a text in "quotes", not int; it is ignored.'),
         ("redis = 3", "redis must be a table, written as [redis]; it is ignored."),
         ('[keys]\ninterupt = "f2"', "keys.interupt is not a setting of riffle. Did you mean keys.interrupt?"),
+        ('[engine]\nanswering = "all"', "engine.answering must be private or pool, not all; it is ignored."),
         ("[providers.openai]\nbase = 1", "providers.openai.base is not a setting of riffle."),
     ],
 )
@@ -107,3 +108,20 @@ def test_nobody_else_can_read_what_is_written(tmp_path: Path) -> None:
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("value", ['a"b', "back\\slash", "line\nend", "\x7f", "dünn"])
+def test_what_is_remembered_is_valid_toml(where: Paths, value: str) -> None:
+    remember(where, "theme", value)
+    config = load_config(where, {})
+    assert (config.theme, config.warnings) == (value, [])
+
+
+def test_a_config_file_that_is_a_link_stays_one(where: Paths, tmp_path: Path) -> None:
+    dotfile = tmp_path / "dotfiles.toml"
+    dotfile.write_text('model = "demo"\n')
+    where.config_file.parent.mkdir(parents=True)
+    where.config_file.symlink_to(dotfile)
+    remember(where, "theme", "peat")
+    assert where.config_file.is_symlink()
+    assert dotfile.read_text() == 'theme = "peat"\nmodel = "demo"\n'

@@ -225,8 +225,11 @@ async def test_a_draft_comes_back(tmp_path: Path) -> None:
         assert again.composer.prompt.text == "half a"
 
 
-async def test_the_editor_gives_its_text_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EDITOR", "no-such-editor-anywhere")
+@pytest.mark.parametrize("editor", ["no-such-editor-anywhere", "vim '", " "])
+async def test_an_editor_that_does_not_start_leaves_the_prompt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, editor: str
+) -> None:
+    monkeypatch.setenv("EDITOR", editor)
     app = ComposerApp(tmp_path)
     async with app.run_test():
         app.composer.prompt.set_text("kept")

@@ -12,7 +12,7 @@ import pytest
 
 from bus.codec import encode
 from bus.errors import BusError, UnknownSession, WrongKeyType
-from bus.events import Broken, Partial
+from bus.events import Broken, Gap, Partial
 from bus.feed import ConnectionChanged, EntriesRead, FeedItem, QueueChanged
 from bus.redis.store import Store
 from bus.session import ConnectionState, Queue, SessionInfo
@@ -21,6 +21,7 @@ from tests.support.scripted_source import Story
 from tests.support.waiting import wait_until
 from tui.cli.commands import Attach, Chat, Replay, StreamName
 from tui.cli.context import Context
+from tui.cli.printing import json_line
 from tui.config import load_config
 from tui.library import StoreLibrary
 from tui.live_source import LiveSource
@@ -39,6 +40,9 @@ class Engine:
 
     async def ensure(self) -> None:
         self.asked.append("ensure")
+
+    def stop(self) -> None:
+        self.asked.append("stop")
 
     def interrupt(self) -> None:
         self.asked.append("interrupt")
@@ -214,6 +218,7 @@ async def test_a_file_is_replayed_as_it_was_printed(tmp_path: Path, library: Sto
     lines = [
         json.dumps({"id": "5-0", "ts": 5_000, "event": json.loads(payload)}),
         json.dumps({"id": "6-0", "ts": 6_000, "raw": "{{{"}),
+        json.dumps({"id": None, "ts": 6_000, "event": {"type": "riffle-gap", "count": 2}}),
         "",
         payload,
         "not json",
@@ -221,12 +226,13 @@ async def test_a_file_is_replayed_as_it_was_printed(tmp_path: Path, library: Sto
     path = tmp_path / "story.jsonl"
     path.write_text("\n".join(lines))
     entries = read_file(path)
-    assert [type(entry.event) for entry in entries] == [Partial, Broken, Partial, Broken]
-    assert [(entry.id, entry.ts) for entry in entries[:2]] == [("5-0", 5_000), ("6-0", 6_000)]
+    assert [type(entry.event) for entry in entries] == [Partial, Broken, Gap, Partial, Broken]
+    assert [(entry.id, entry.ts) for entry in entries[:3]] == [("5-0", 5_000), ("6-0", 6_000), ("", 6_000)]
+    assert json.loads(json_line(entries[2]))["id"] is None
     source = await library.open(Replay(session=str(path), speed=0))
     assert source.player is not None
     assert source.player.total >= 1.0
-    assert list(source.player.take()) == [0, 1, 2, 3]
+    assert list(source.player.take()) == [0, 1, 2, 3, 4]
 
 
 async def test_an_empty_recording_is_told(tmp_path: Path, library: StoreLibrary) -> None:

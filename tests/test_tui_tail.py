@@ -51,7 +51,9 @@ def tail(home: Home, *words: str) -> list[str]:
 
 def add(redis: Redis, entry_id: str, **event: object) -> None:
     """Append an event as any producer may."""
-    redis.xadd(STREAM, {"payload": json.dumps({"meta": {"message_id": "m1"}, **event})}, id=entry_id)
+    redis.xadd(
+        STREAM, {"payload": json.dumps({"meta": {"message_id": "m1"}, **event}, ensure_ascii=False)}, id=entry_id
+    )
 
 
 def test_text_for_people(home: Home, redis: Redis) -> None:
@@ -127,8 +129,28 @@ def test_reading_starts_where_it_is_told_to(home: Home, redis: Redis) -> None:
     assert tail(home, "--from", "now") == []
 
 
-def test_a_stream_that_is_not_there_is_empty(home: Home) -> None:
-    assert tail(home) == []
+def test_a_stream_that_is_not_there_is_told(home: Home, redis: Redis) -> None:
+    done = home.run("tail", "--stream", STREAM, "--no-follow")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"There is no stream {STREAM!r}." in done.stderr
+    following = home.start("tail", "--stream", STREAM)
+    assert following.stderr is not None
+    assert following.stdout is not None
+    assert following.stderr.readline().startswith(f"riffle: There is no stream {STREAM!r} yet")
+    add(redis, "1-0", type="log", level="info", message="the first")
+    assert following.stdout.readline() == "[info] the first\n"
+    following.terminate()
+    following.communicate(timeout=10)
+
+
+def test_nothing_that_commands_a_terminal_is_printed_into_a_file(home: Home, redis: Redis) -> None:
+    hostile = "\x1b]52;c;aGk=\x07 \x9b31m \x7f tab\there, \u200fשלום"
+    add(redis, "1-0", type="log", level="info", message=hostile)
+    (line,) = tail(home)
+    assert line == "[info] ␛]52;c;aGk=␇ �31m ␡ tab\there, \u200fשלום"
+    (record,) = tail(home, "--output", "json")
+    assert not any("\x7f" <= letter <= "\x9f" for letter in record)
+    assert json.loads(record)["event"]["message"] == hostile
 
 
 def test_it_follows_through_an_outage_until_it_is_interrupted(home: Home, redis: Redis, server: RedisServer) -> None:

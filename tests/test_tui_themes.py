@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 from textual.theme import Theme
 
+from tests.support.riffle_app import screen
+from tests.support.waiting import wait_until
+from tui.paths import find_paths
+from tui.screens.picker import Picker
 from tui.themes import COLORS, BrokenTheme, Found, find_themes, load_all, load_theme, own_folder
 
+DUSK = (own_folder() / "dusk.toml").read_text(encoding="utf-8")
 OURS = find_themes([own_folder()])
 GROUNDS = ("background", "surface", "panel")
 INKS = tuple(name for name in COLORS if name not in GROUNDS)
@@ -66,7 +71,13 @@ def test_a_theme_of_the_user_wins_by_its_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("[colors", "cannot be read"), ('[colors]\ntext = "red"', "lacks colors"), ("colors = 3", "lacks colors")],
+    [
+        ("[colors", "cannot be read"),
+        ('[colors]\ntext = "red"', "lacks colors"),
+        ("colors = 3", "lacks colors"),
+        (f'variables = "x"\n{DUSK}', "[variables]"),
+        (f'{DUSK}\n[variables]\nborder = "nonsense"', "[variables]"),
+    ],
 )
 def test_a_broken_theme_is_named_and_skipped(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "odd.toml").write_text(text, encoding="utf-8")
@@ -75,3 +86,54 @@ def test_a_broken_theme_is_named_and_skipped(tmp_path: Path, text: str, words: s
     assert str(tmp_path / "odd.toml") in str(broken)
     assert words in str(broken)
     assert len(loaded) == len(OURS) + 1
+
+
+# -- worn by the app ----------------------------------------------------------------------------------------------
+
+
+async def test_a_theme_is_tried_on_kept_and_left(own_home: Path) -> None:
+    app = screen(own_home)
+    async with app.run_test() as pilot:
+        await app.opened()
+        await pilot.press(*"/theme", "enter")
+        await wait_until(lambda: isinstance(app.screen, Picker))
+        await pilot.pause()
+        await pilot.press("down")
+        await wait_until(lambda: app.theme == "paper")
+        await pilot.press("escape")
+        await wait_until(lambda: app.theme == "dusk")
+        assert not app.paths.config_file.exists()
+        await pilot.press(*"/theme shoal", "enter")
+        await wait_until(lambda: app.theme == "shoal")
+        assert app.paths.config_file.read_text() == 'theme = "shoal"\n'
+        await pilot.press(*"/theme nope", "enter")
+        await app.note("There is no theme 'nope'")
+
+
+async def test_an_unknown_theme_is_named_and_the_default_worn(own_home: Path) -> None:
+    app = screen(own_home, theme="drusk")
+    async with app.run_test():
+        await app.note("There is no theme 'drusk'")
+        assert app.theme == "dusk"
+
+
+@pytest.mark.parametrize("text", ["x = 1\n", f'variables = "x"\n{DUSK}'])
+async def test_a_broken_theme_named_like_ours_does_not_stop_riffle(own_home: Path, text: str) -> None:
+    themes = find_paths({"RIFFLE_HOME": str(own_home)}).themes
+    themes.mkdir(parents=True)
+    (themes / "dusk.toml").write_text(text, encoding="utf-8")
+    app = screen(own_home)
+    async with app.run_test():
+        await app.note(str(themes / "dusk.toml"))
+        assert app.theme == "dusk"
+
+
+async def test_a_theme_that_cannot_be_kept_is_worn_all_the_same(own_home: Path) -> None:
+    app = screen(own_home)
+    async with app.run_test() as pilot:
+        await app.opened()
+        app.paths.config_file.parent.mkdir(parents=True)
+        app.paths.config_file.write_bytes(b"\xff")
+        await pilot.press(*"/theme paper", "enter")
+        await app.note("The theme is not kept")
+        assert app.theme == "paper"

@@ -237,20 +237,20 @@ class Riffle(App[Ending]):
     def _remember_theme(self, name: str) -> None:
         try:
             configuration.remember(self.paths, "theme", name)
-        except OSError as error:
-            self.notify(f"The theme is not kept: {self.paths.config_file}: {error.strerror}", severity="warning")
+        except (OSError, UnicodeError) as error:
+            self.notify(f"The theme is not kept: {self.paths.config_file}: {error}", severity="warning")
 
     def _wear(self, name: str) -> None:
         self.theme = name
 
     @property
-    def _theme_folders(self) -> list[os.PathLike[str]]:
+    def _theme_folders(self) -> list[Path]:
         return [themes.own_folder(), self.paths.themes]
 
     def _register_all_themes(self) -> dict[str, bool]:
         """Every usable theme's name, and whether it is dark. Broken ones are named."""
         names: dict[str, bool] = {}
-        for theme in themes.load_all([themes.own_folder(), self.paths.themes]):
+        for theme in themes.load_all(self._theme_folders):
             if isinstance(theme, Theme):
                 self.register_theme(theme)
                 names[theme.name] = theme.dark
@@ -261,7 +261,7 @@ class Riffle(App[Ending]):
     def _wear_first_theme(self) -> None:
         """Read the one theme that the first frame needs. A name that is not ours may be one of Textual's."""
         wanted = self.config.theme
-        found = {theme.name: theme for theme in themes.find_themes([themes.own_folder(), self.paths.themes])}
+        found = {theme.name: theme for theme in themes.find_themes(self._theme_folders)}
         if wanted not in found and wanted in self.available_themes:
             self.theme = wanted
             return
@@ -271,7 +271,7 @@ class Riffle(App[Ending]):
             theme = themes.load_theme(found[wanted])
         except themes.BrokenTheme as error:
             self.config.warnings.append(str(error))
-            theme = themes.load_theme(found[configuration.DEFAULT_THEME])
+            theme = themes.load_theme(themes.default_theme())
         self.register_theme(theme)
         # Nothing is styled yet: set it without the watcher, which would parse all styles a second time.
         self.set_reactive(App.theme, theme.name)

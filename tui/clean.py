@@ -63,12 +63,19 @@ def _ranges(codes: Iterable[int]) -> str:
 
 
 _FORBIDDEN = re.compile(f"[{_ranges(_TABLE)}]")
+_CONTROL_TABLE = {code: mark for code, mark in _TABLE.items() if code < 0xA0}
+_CONTROL = re.compile(f"[{_ranges(_CONTROL_TABLE)}]")
 _LINE_TABLE = {**_TABLE, 0x09: " ", 0x0A: " "}
 
 
 def clean(text: str) -> str:
     """Return `text` with every forbidden character dropped or replaced by a visible mark; newline and tab stay."""
     return text if _is_plain(text) or _FORBIDDEN.search(text) is None else text.translate(_TABLE)
+
+
+def clean_controls(text: str) -> str:
+    """Return `text` without what commands a terminal, and with all else: for a file, which may be shown in one."""
+    return text if _is_plain(text) or _CONTROL.search(text) is None else text.translate(_CONTROL_TABLE)
 
 
 def clean_line(text: str) -> str:

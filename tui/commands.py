@@ -5,10 +5,55 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from tui.screens.session import SessionScreen
+
+class Actions(Protocol):
+    """What the commands ask of a session screen."""
+
+    def action_new(self) -> None:
+        """Start a new session."""
+        ...
+
+    def action_pick_session(self) -> None:
+        """Open another session."""
+        ...
+
+    def choose_model(self, name: str) -> None:
+        """Let `name` answer from now on; empty: ask for one."""
+        ...
+
+    def choose_theme(self, name: str) -> None:
+        """Wear the theme `name`; empty: ask for one."""
+        ...
+
+    def action_retry(self) -> None:
+        """Ask the last prompt again."""
+        ...
+
+    def action_toggle_thinking(self) -> None:
+        """Open or close all thinking."""
+        ...
+
+    def action_toggle_tools(self) -> None:
+        """Open or close all tool calls."""
+        ...
+
+    def action_copy_answer(self) -> None:
+        """Copy the last answer."""
+        ...
+
+    def action_open_editor(self) -> None:
+        """Write the prompt in an editor."""
+        ...
+
+    def action_help(self) -> None:
+        """Show the keys and commands."""
+        ...
+
+    def action_quit_view(self) -> None:
+        """Quit."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +63,7 @@ class Command:
     name: str
     title: str
     help: str
-    run: Callable[[SessionScreen, str], object]
+    run: Callable[[Actions, str], None]
     argument: str = ""
     aliases: tuple[str, ...] = ()
     needs_prompt: bool = False
@@ -39,8 +84,8 @@ COMMANDS: tuple[Command, ...] = (
         aliases=("resume",),
         key="sessions",
     ),
-    Command("model", "Model", "choose who answers", lambda s, name: s.app.pick_model(name), "MODEL", (), True),
-    Command("theme", "Theme", "choose the colors", lambda s, name: s.app.pick_theme(name), "NAME"),
+    Command("model", "Model", "choose who answers", lambda s, name: s.choose_model(name), "MODEL", (), True),
+    Command("theme", "Theme", "choose the colors", lambda s, name: s.choose_theme(name), "NAME"),
     Command(
         "retry",
         "Ask again",
@@ -65,7 +110,7 @@ COMMANDS: tuple[Command, ...] = (
         key="editor",
     ),
     Command("help", "Help", "all keys and commands", lambda s, _: s.action_help(), key="help"),
-    Command("exit", "Quit", "leave; answers go on", lambda s, _: s.app.leave(), "", ("quit", "q"), key="leave"),
+    Command("exit", "Quit", "leave; answers go on", lambda s, _: s.action_quit_view(), "", ("quit", "q"), key="leave"),
 )
 
 _BY_NAME = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}

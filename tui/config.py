@@ -6,6 +6,7 @@ A bad file never stops riffle: each fault becomes one sentence in `Config.warnin
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from bus.session import Answering
 from tui import paths
 from tui.keys import BY_ID
 
@@ -31,6 +33,8 @@ class Setting:
     default: Value
     help: str
     env: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    """Of a text: the only ones that there are."""
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -40,6 +44,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("engine.max_calls", int, 20, "provider calls that one prompt may lead to"),
     Setting("engine.retries", int, 3, "how often a failed provider call is tried again"),
     Setting("engine.tools", bool, True, "whether the model may use tools"),
+    Setting(
+        "engine.answering",
+        str,
+        "private",
+        "who answers new chats: private (an engine of their own) or pool (any)",
+        (),
+        ("private", "pool"),
+    ),
 )
 
 PROVIDER_SETTINGS: Mapping[str, type] = {
@@ -94,6 +106,11 @@ class Config:
     def tools(self) -> bool:
         """Whether the model may use tools."""
         return bool(self.values["engine.tools"])
+
+    @property
+    def answering(self) -> Answering:
+        """Who answers a new chat: an engine that it starts itself, or any `riffle engine`."""
+        return "pool" if self.values["engine.answering"] == "pool" else "private"
 
     def shown(self) -> Iterator[tuple[str, str, str]]:
         """(name, value, where from) of every setting, without secrets: what `riffle doctor` prints."""
@@ -167,7 +184,7 @@ class _File:
 
     def _set(self, name: str, value: object) -> None:
         setting = next(s for s in SETTINGS if s.name == name)
-        if self._fits(name, value, setting.kind):
+        if self._fits(name, value, setting.kind) and self._is_one_of(name, value, setting.choices):
             self.config.values[name] = cast("Value", value)
             self.config.sources[name] = str(self.path)
 
@@ -205,6 +222,12 @@ class _File:
         self._warn(f"{name} must be {words[kind]}, not {type(value).__name__}; it is ignored.")
         return False
 
+    def _is_one_of(self, name: str, value: object, choices: tuple[str, ...]) -> bool:
+        if not choices or value in choices:
+            return True
+        self._warn(f"{name} must be {' or '.join(choices)}, not {value}; it is ignored.")
+        return False
+
     def _unknown(self, name: str, known: set[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         self._warn(f"{name} is not a setting of riffle." + (f" Did you mean {near[0]}?" if near else ""))
@@ -214,15 +237,19 @@ class _File:
 
 
 def remember(where: paths.Paths, name: str, value: str) -> None:
-    """Write the top-level setting `name` into the config file and leave every other line as it is."""
-    path = where.config_file
+    """Write the top-level setting `name` into the config file and leave every other line as it is.
+
+    Raises OSError, and UnicodeError where the file is not UTF-8.
+    """
+    path = where.config_file.resolve()  # a link to a file among somebody's dotfiles stays one
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     paths.write_private(path, with_setting(text, name, value))
 
 
 def with_setting(text: str, name: str, value: str) -> str:
     """The TOML `text` with the top-level setting `name` set to a text."""
-    line = f'{name} = "{value}"'
+    # JSON's texts are TOML's, but for one character that TOML wants escaped.
+    line = f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
     table = re.search(r"^\s*\[", text, re.MULTILINE)
     top, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
     changed, count = re.subn(rf"^{re.escape(name)}\s*=.*$", lambda _: line, top, flags=re.MULTILINE)

@@ -5,6 +5,7 @@ It is the same program as `riffle engine`, for one session. It ends by itself wh
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -17,6 +18,8 @@ from pathlib import Path
 from bus.errors import BusError
 from bus.session import EngineLease
 from tui.paths import make_private
+
+POLL_SECONDS = 0.1
 
 
 class EngineProcess:
@@ -38,17 +41,28 @@ class EngineProcess:
         self._redis_url = redis_url
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._ensuring = asyncio.Lock()
+        self._watch: asyncio.Task[None] | None = None
         self._older_pid: int | None = None
         """An engine that an earlier terminal has started here."""
 
     async def ensure(self) -> None:
-        """Start the engine, unless one is starting or answering. Raises a BusError when the last one gave up."""
+        """Start the engine, unless one is starting or answering; one that is leaving is followed by another.
+
+        Raises a BusError when the last one gave up.
+        """
+        async with self._ensuring:
+            await self._ensure()
+
+    async def _ensure(self) -> None:
         if self._process is not None:
             code = self._process.poll()
             if code is None:
+                if self._watch is None or self._watch.done():
+                    self._watch = asyncio.create_task(self._follow(self._process))
                 return
             self._process = None
-            if code > 0:
+            if _has_failed(code):
                 raise BusError("The engine of this session could not do its work.", f"It said: {self._last_words()}")
         lease = await self._lease()
         here = lease is not None and lease.host == socket.gethostname()
@@ -56,6 +70,25 @@ class EngineProcess:
         # The lease of an engine that was killed lives on for some seconds; the new one waits for its end.
         if lease is None or (here and not is_running(lease.pid)):
             self._process = self._start()
+
+    async def _follow(self, process: subprocess.Popen[bytes]) -> None:
+        """An engine that runs without the lease is starting or leaving; when it has left, start the next one."""
+        while process.poll() is None:
+            with contextlib.suppress(BusError):
+                if await self._lease() is not None:
+                    return
+            await asyncio.sleep(POLL_SECONDS)
+        # What has failed is told to whoever asks next.
+        if not _has_failed(process.returncode):
+            with contextlib.suppress(BusError):
+                await self.ensure()
+
+    def stop(self) -> None:
+        """End what was started here: its session is not needed any more."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
 
     def interrupt(self) -> None:
         """Stop the running answer by a signal, which needs no Redis. Does nothing where no engine runs here."""
@@ -97,6 +130,11 @@ class EngineProcess:
     def _is_ours(self, pid: int) -> bool:
         """Whether the process is the engine of this session, and not a later one with the same number."""
         return self._session_id in _command_line(pid)
+
+
+def _has_failed(code: int) -> bool:
+    """Whether that exit code is one of an error; negative ones, and those from 128, tell of a signal."""
+    return 0 < code < 128
 
 
 def is_running(pid: int) -> bool:

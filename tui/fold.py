@@ -16,8 +16,6 @@ from bus.entities import (
     Created,
     Thinking,
     TimelineState,
-    TurnSummary,
-    Updated,
     UserText,
 )
 from bus.feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
@@ -42,7 +40,6 @@ class Fold:
         self.engine_lost = False
         """The last answer was cut off because its engine is gone, and no other one has begun since."""
         self.last_prompt: UserText | None = None
-        self.last_summary: TurnSummary | None = None
         self._clock = clock
         self._caught_up = False
         self._lease_known = False
@@ -98,6 +95,11 @@ class Fold:
                     pass
         return "\n\n".join(reversed(texts))
 
+    def prompt_of(self, turn_id: str | None) -> UserText | None:
+        """What was asked in that turn."""
+        asked = (entity for entity in self.timeline.entities if isinstance(entity, UserText))
+        return next((prompt for prompt in asked if turn_id and prompt.turn_id == turn_id), None)
+
     def _note(self, changes: Sequence[Change]) -> None:
         grown = 0
         for change in changes:
@@ -106,8 +108,6 @@ class Fold:
                     grown += len(change.delta)
                 case Created(entity=UserText() as prompt):
                     self.last_prompt = prompt
-                case Created(entity=TurnSummary() as summary) | Updated(entity=TurnSummary() as summary):
-                    self.last_summary = summary
                 case _:
                     pass
         if not self.answering:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bus.errors import BusError, UnknownSession
 from bus.session import SessionInfo
 from tui.cli.commands import Attach, Chat, Replay, StreamName
-from tui.cli.context import Context, author
+from tui.cli.context import Context
 from tui.engine_process import EngineProcess
+from tui.ownership import author, is_own, may_be_answered_here, who_answers
 from tui.player import Player
 from tui.sources import LocalEngine, Opening, Source
 from tui.version import version
@@ -58,7 +60,9 @@ class StoreLibrary:
             if store is None:
                 module = await _load("bus.redis.store")
                 url = await asyncio.to_thread(self._ctx.redis_url)
-                store = self._store = await module.open_store(url, client_name="riffle")
+                store = self._store = await module.open_store(
+                    url, client_name="riffle", revive=self._ctx.start_redis_early
+                )
             return store
 
     async def _durability(self, store: Store) -> str:
@@ -71,19 +75,34 @@ class StoreLibrary:
     async def _chat(self, chat: Chat) -> Source:
         live, store = await _load("tui.live_source"), await self._connected()
         model = chat.model or self._ctx.model
+        await self._check_model(model)
         session = await self._chat_session(store, chat) or SessionInfo(
-            id="", model=model, owner=author(), cwd=str(Path.cwd()), version=version()
+            id="",
+            model=model,
+            answering=self._ctx.config.answering,
+            owner=author(),
+            cwd=str(Path.cwd()),
+            version=version(),
         )
-        ours = session.answering == "private" and session.owner == author()
         source: Source = live.LiveSource(
             store,
             session,
             mode="chat",
             author=author(),
-            make_engine=self._engine if ours else None,
+            make_engine=self._engine_maker(session),
+            engine_allowed=is_own(session),
+            unanswered=who_answers(session, embedded=self._ctx.embedded),
             durability=await self._durability(store),
         )
         return source
+
+    async def _check_model(self, model: str) -> None:
+        """A model that no provider has is better told before there is a prompt for it."""
+        providers = await _load("engine.providers")
+        try:
+            providers.parse(model, self._ctx.config.providers)
+        except providers.UnknownModel as error:
+            raise BusError(str(error), error.hint) from None
 
     async def _chat_session(self, store: Store, chat: Chat) -> SessionInfo | None:
         if chat.session:
@@ -105,7 +124,6 @@ class StoreLibrary:
             return source
         session = await store.find(attach.session or "")
         after = await _start(store.stream(session.id), attach.position)
-        ours = session.answering == "private" and session.owner == author() and not attach.read_only
         source = live.LiveSource(
             store,
             session,
@@ -113,8 +131,9 @@ class StoreLibrary:
             author=author(),
             after=after,
             read_only=attach.read_only,
-            make_engine=self._engine if ours else None,
+            make_engine=None if attach.read_only else self._engine_maker(session),
             engine_allowed=False,
+            unanswered="" if attach.read_only else who_answers(session, embedded=self._ctx.embedded),
             durability=await self._durability(store),
         )
         return source
@@ -142,6 +161,9 @@ class StoreLibrary:
             return SessionInfo(id=replay.stream.key, title=replay.stream.key), _named(store, replay.stream)
         session = await store.find(replay.session or "")
         return session, store.stream(session.id)
+
+    def _engine_maker(self, session: SessionInfo) -> Callable[[SessionInfo], LocalEngine] | None:
+        return self._engine if may_be_answered_here(session, embedded=self._ctx.embedded) else None
 
     def _engine(self, session: SessionInfo) -> LocalEngine:
         store = self._store

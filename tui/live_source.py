@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -19,6 +17,7 @@ from bus.session import ConnectionState, Prompt, SessionInfo
 from bus.stream import START
 from tui.facts import Mode
 from tui.sources import LocalEngine
+from tui.submit import new_prompt, submit
 
 INTERRUPT_SECONDS = 1.0
 """How long Redis may take to hear of an interrupt before the local engine gets a signal instead."""
@@ -28,7 +27,8 @@ class LiveSource:
     """Follows `session` and sends to it. A session without an id is made when it is first needed.
 
     `make_engine` gives the local engine of a session; None where this terminal may start none. Without
-    `engine_allowed` it is not started before somebody has agreed.
+    `engine_allowed` it is not started before somebody has agreed. `unanswered` is what a prompt waits for where nobody
+    is there to answer it.
     """
 
     player = None
@@ -44,6 +44,7 @@ class LiveSource:
         read_only: bool = False,
         make_engine: Callable[[SessionInfo], LocalEngine] | None = None,
         engine_allowed: bool = True,
+        unanswered: str = "",
         durability: str = "",
     ) -> None:
         self.mode: Mode = mode
@@ -54,6 +55,7 @@ class LiveSource:
         self._after = after
         self._make_engine = make_engine
         self._engine_allowed = engine_allowed
+        self._unanswered = unanswered
         self._durability = durability
         self._engine: LocalEngine | None = None
         self._exists = asyncio.Event()
@@ -109,28 +111,29 @@ class LiveSource:
     @property
     def engine_wanted(self) -> bool:
         """Whether prompts wait, nobody is there to answer, and `allow_engine` would change that."""
-        may = self._make_engine is not None and not self._engine_allowed
-        return may and self._lease_known and self._waiting and not self._has_engine
+        return self._make_engine is not None and not self._engine_allowed and self._stranded
+
+    @property
+    def unanswered(self) -> str:
+        """What prompts wait for that wait here and that no engine of this terminal will answer; else empty."""
+        return self._unanswered if self._make_engine is None and self._stranded else ""
+
+    @property
+    def _stranded(self) -> bool:
+        return self._lease_known and self._waiting and not self._has_engine
 
     async def allow_engine(self) -> None:
         """Somebody agreed that this terminal starts the session's engine."""
         self._engine_allowed = True
         await self.begin()
 
-    async def submit(self, text: str, *, model: str = "", supersedes: str | None = None) -> None:
+    async def submit(self, text: str, *, prompt_id: str = "", model: str = "", supersedes: str | None = None) -> None:
         """Queue the prompt, then see to it that somebody answers."""
         # The engine is asked for first: it needs longer to start than a prompt to arrive.
         await self.begin()
         self._asked = True
-        prompt = Prompt(
-            id=str(uuid.uuid4()),
-            text=text,
-            author=self.author,
-            model=model,
-            supersedes=supersedes,
-            submitted_ms=time.time_ns() // 1_000_000,
-        )
-        await self._store.submit(self.session.id, prompt)
+        prompt = new_prompt(text, author=self.author, model=model, supersedes=supersedes, id=prompt_id)
+        await submit(self._store, self.session.id, prompt)
         if not self.session.title:
             self.session = replace(self.session, title=title_of(text))
 
@@ -163,6 +166,8 @@ class LiveSource:
         """Take away a session in which nothing was ever asked: it would be an empty line in every list."""
         if self._made_here and not self._asked:
             self._made_here = False
+            if self._engine is not None:
+                self._engine.stop()
             with contextlib.suppress(BusError):
                 await self._store.delete_session(self.session.id)
 

@@ -31,6 +31,7 @@ class ReplaySource:
     read_only = True
     author = ""
     engine_wanted = False
+    unanswered = ""
 
     def __init__(self, session: SessionInfo, entries: Sequence[Entry], player: Player) -> None:
         self.mode: Mode = "replay"
@@ -74,7 +75,7 @@ class ReplaySource:
     async def allow_engine(self) -> None:
         """Nothing is answered."""
 
-    async def submit(self, text: str, *, model: str = "", supersedes: str | None = None) -> None:
+    async def submit(self, text: str, *, prompt_id: str = "", model: str = "", supersedes: str | None = None) -> None:
         """Nothing can be sent to a recording."""
 
     async def interrupt(self) -> None:
@@ -117,8 +118,8 @@ def _entry(line: str, number: int) -> Entry:
     record = cast("dict[str, Any]", tree) if isinstance(tree, dict) else {}
     if isinstance(record.get("ts"), int):
         ts = record["ts"]
-    if isinstance(record.get("id"), str):
-        entry_id = record["id"]
+    if "id" in record and isinstance(record["id"], str | None):
+        entry_id = record["id"] or ""  # what a reader makes up, such as a gap, has none
     if isinstance(record.get("raw"), str):
         return Entry(
             id=entry_id, event=Broken(reason="It was unreadable when it was exported.", raw=record["raw"]), ts=ts

@@ -61,12 +61,17 @@ class Source(Protocol):
         """Whether prompts wait, nobody is there to answer, and `allow_engine` would change that."""
         ...
 
+    @property
+    def unanswered(self) -> str:
+        """What prompts wait for that wait here and that no engine of this terminal will answer; else empty."""
+        ...
+
     async def allow_engine(self) -> None:
         """Somebody agreed that this terminal starts the session's engine."""
         ...
 
-    async def submit(self, text: str, *, model: str = "", supersedes: str | None = None) -> None:
-        """Send a prompt. `supersedes` is the turn that it replaces."""
+    async def submit(self, text: str, *, prompt_id: str = "", model: str = "", supersedes: str | None = None) -> None:
+        """Send a prompt; sent again under the same id, it is asked once. `supersedes` is the turn that it replaces."""
         ...
 
     async def interrupt(self) -> None:
@@ -115,4 +120,8 @@ class LocalEngine(Protocol):
 
     def interrupt(self) -> None:
         """Stop its answer with a signal, so that it works while Redis is away. Harmless where none runs."""
+        ...
+
+    def stop(self) -> None:
+        """End what `ensure` has started: its session is not needed any more."""
         ...

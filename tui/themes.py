@@ -1,7 +1,7 @@
 """Themes: one TOML file each, ours beside the program and the user's in the config folder.
 
-A theme's file has `title`, `dark`, a `[colors]` table with the names in `COLORS`, and maybe `[variables]` for
-Textual variables. The file's name is the theme's name; a user's theme wins over ours of the same name.
+A theme's file has `title`, `dark`, a `[colors]` table with the names in `COLORS`, and maybe `[variables]`,
+colors for Textual variables. The file's name is the theme's name; a user's theme wins over ours of the same name.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from textual.theme import Theme
+
+from tui.config import DEFAULT_THEME
 
 COLORS = (
     "background",
@@ -51,6 +53,11 @@ def own_folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parent.parent / "themes"
 
 
+def default_theme() -> Found:
+    """The theme that is worn where no other can be."""
+    return Found(DEFAULT_THEME, own_folder() / f"{DEFAULT_THEME}.toml")
+
+
 def find_themes(folders: Sequence[Path]) -> list[Found]:
     """All theme files by name; a folder wins over those before it."""
     found = {path.stem: Found(path.stem, path) for folder in folders for path in sorted(folder.glob("*.toml"))}
@@ -68,6 +75,8 @@ def load_theme(found: Found) -> Theme:
     if missing := [name for name in COLORS if not _is_color(colors.get(name))]:
         raise BrokenTheme(f"The theme {found.path} lacks colors written as #rrggbb: {', '.join(missing)}")
     more = tree.get("variables", {})
+    if not isinstance(more, dict) or not all(_is_color(value) for value in cast("dict[str, Any]", more).values()):
+        raise BrokenTheme(f"The theme {found.path} has [variables] that are not colors written as #rrggbb.")
     return _theme(found.name, bool(tree.get("dark", True)), colors, cast("dict[str, str]", more))
 
 
@@ -114,7 +123,7 @@ def _theme(name: str, dark: bool, c: dict[str, str], more: dict[str, str]) -> Th
         "scrollbar-corner-color": c["background"],
         "link-color": c["secondary"],
         "footer-key-foreground": c["accent"],
-        **{str(key): str(value) for key, value in more.items()},
+        **more,
     }
     return Theme(
         name=name,

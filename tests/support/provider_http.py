@@ -100,7 +100,7 @@ class FakeServer:
 
 def provider(
     api: Api, server: FakeServer, *, base_url: str | None = None, key: str | None = KEY, idle_seconds: float = 60.0
-) -> RemoteProvider:
+) -> RemoteProvider[Any]:
     """The provider of `api`, connected to `server`."""
     match api:
         case "openai-chat":

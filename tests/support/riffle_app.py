@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.scripted_source import STARTED_MS, ScriptedLibrary, ScriptedSource
+from tests.support.scripted_source import LIVE, STARTED_MS, ScriptedLibrary, ScriptedSource, Story
 from tests.support.waiting import wait_until
 from tui.app import Riffle
 from tui.cli.commands import Chat
@@ -93,3 +93,19 @@ class Screen(Riffle):
     def copy_to_clipboard(self, text: str) -> None:
         self.copied.append(text)
         super().copy_to_clipboard(text)
+
+
+def screen(home: Path, *script: object, **more: object) -> Screen:
+    """The app over a source that plays `script`."""
+    source = ScriptedSource(script=[LIVE, *script])  # type: ignore[list-item]
+    return Screen(home, ScriptedLibrary(source), **more)  # type: ignore[arg-type]
+
+
+def answering() -> Story:
+    """An answer that is still coming."""
+    return Story().ask("Why is water wet?").say("Because ", "it ", "is")
+
+
+def answered() -> Story:
+    """A whole answer."""
+    return answering().say(".").finish()

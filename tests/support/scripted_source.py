@@ -54,10 +54,13 @@ class ScriptedSource:
     author: str = "ada@desk"
     player: Player | None = None
     engine_wanted: bool = False
+    unanswered: str = ""
     session: SessionInfo = field(default_factory=lambda: SessionInfo(id=SESSION, title="A session"))
     failure: BusError | None = None
     """Raised by every call that sends something."""
     sent: list[Sent] = field(default_factory=list[Sent])
+    prompt_ids: list[str] = field(default_factory=list[str])
+    """Of every try to send."""
     calls: list[str] = field(default_factory=list[str])
     queue: Queue = field(default_factory=Queue)
     _pushed: asyncio.Queue[FeedItem] = field(default_factory=asyncio.Queue[FeedItem])
@@ -83,7 +86,8 @@ class ScriptedSource:
         self.engine_wanted = False
         self._called("allow_engine")
 
-    async def submit(self, text: str, *, model: str = "", supersedes: str | None = None) -> None:
+    async def submit(self, text: str, *, prompt_id: str = "", model: str = "", supersedes: str | None = None) -> None:
+        self.prompt_ids.append(prompt_id)
         self._called("submit")
         self.sent.append(Sent(text, model, supersedes))
 

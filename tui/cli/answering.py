@@ -16,6 +16,7 @@ from engine.service import Service
 from engine.toolbox import read_only_tools
 from engine.tools import Toolbox
 from tui.cli.context import Context
+from tui.ownership import is_own
 from tui.version import version
 
 if TYPE_CHECKING:
@@ -29,22 +30,31 @@ def seat_of(store: Store, session_id: str, *, idle_seconds: float | None) -> Ses
 
 
 def service_at(seat: Seat, info: SessionInfo, ctx: Context) -> Service:
-    """An engine for the seat: the session's model unless a prompt names another, the tools of the session's folder."""
+    """An engine for the seat: the session's model unless a prompt names another, and tools where `_folder` has one."""
     settings = ctx.config.providers
 
     def provider(model: str) -> Provider:
         return resolve(model, os.environ, settings)
 
-    folder = Path(info.cwd) if info.cwd and Path(info.cwd).is_dir() else Path.cwd()
+    folder = _folder(info, ctx)
     return Service(
         seat,
         make_provider=provider,
-        tools=read_only_tools(folder) if ctx.config.tools else Toolbox(),
+        tools=read_only_tools(folder) if folder else Toolbox(),
         config=EngineConfig(
             model=ctx.model if ctx.model_was_named else info.model or ctx.model,
-            system=instructions(folder, tools=ctx.config.tools),
+            system=instructions(folder),
             max_calls=ctx.config.max_calls,
             retries=ctx.config.retries,
             providers=settings,
         ),
     )
+
+
+def _folder(info: SessionInfo, ctx: Context) -> Path | None:
+    """The folder that the tools read: the one that this user's own session was begun in.
+
+    Whoever can write to this Redis can name any folder in a session, so those of others get no tools.
+    """
+    folder = Path(info.cwd)
+    return folder if ctx.config.tools and is_own(info) and folder.is_absolute() and folder.is_dir() else None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import os
-import socket
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -66,7 +64,7 @@ class Context:
             complain(warning)
 
     def start_redis_early(self) -> None:
-        """Get our own server going, without waiting for it, where it will be needed."""
+        """Get our own server going (again), without waiting for it; a server of somebody else's is left alone."""
         if self.embedded:
             from bus.server import start_server_early
 
@@ -92,20 +90,11 @@ async def open_store(ctx: Context) -> AsyncGenerator[Store]:
     from bus.redis.store import open_store as connect
 
     url = await asyncio.to_thread(ctx.redis_url)
-    store = await connect(url, client_name="riffle")
+    store = await connect(url, client_name="riffle", revive=ctx.start_redis_early)
     try:
         yield store
     finally:
         await store.close()
-
-
-def author() -> str:
-    """Who asks: user@host."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = str(os.getuid())  # a user without a name, as in some containers
-    return f"{user}@{socket.gethostname()}"
 
 
 def full_prompt(prompt: str, *, needed: bool = True) -> str:

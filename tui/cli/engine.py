@@ -9,14 +9,15 @@ import socket
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from bus.errors import Fenced, LeaseTaken
+from bus.errors import Fenced, LeaseTaken, UnknownSession
 from bus.session import SessionInfo
 from tui.cli.answering import seat_of, service_at
 from tui.cli.commands import Engine
-from tui.cli.context import Context, author, open_store
+from tui.cli.context import Context, open_store
 from tui.cli.errors import OK, TERMINATED, complain
 from tui.cli.loop import Signals
 from tui.engine_process import is_running
+from tui.ownership import author
 
 if TYPE_CHECKING:
     from bus.redis.store import Store
@@ -32,9 +33,9 @@ async def engine(command: Engine, ctx: Context, signals: Signals) -> int:
     """Answer until nobody needs this engine any more; without a session, until it is stopped."""
     async with open_store(ctx) as store:
         if command.session is not None:
-            info = await store.find(command.session)
-            await _wait_for_a_dead_engine(store, info.id)
-            await _sit(store, info, ctx, signals, idle_seconds=IDLE_SECONDS)
+            # By its id first, as chats name it: another session may have that id for its title.
+            info = await store.session(command.session) or await store.find(command.session)
+            await _answer_one(store, info, ctx, signals)
             return TERMINATED if signal.SIGTERM in signals.received else OK
         complain("Answering sessions that are open to any engine. Ctrl+C ends.")
         async with aclosing(store.pool_sessions()) as waiting:
@@ -47,6 +48,17 @@ async def engine(command: Engine, ctx: Context, signals: Signals) -> int:
                 if signal.SIGTERM in signals.received:
                     return TERMINATED
     return OK
+
+
+async def _answer_one(store: Store, info: SessionInfo, ctx: Context, signals: Signals) -> None:
+    """Answer one session until nobody has needed its engine for long, or it is deleted."""
+    try:
+        await _wait_for_a_dead_engine(store, info.id)
+        await _sit(store, info, ctx, signals, idle_seconds=IDLE_SECONDS)
+    except (Fenced, LeaseTaken, UnknownSession):
+        if await store.session(info.id) is not None:
+            raise
+        # Whoever deleted the session knows.
 
 
 async def _wait_for_a_dead_engine(store: Store, session_id: str) -> None:

@@ -118,7 +118,7 @@ PAGES: dict[str, Page] = {
                         ("run", "answer one prompt and print the answer as it comes"),
                         ("tail", "print a session or any stream as it grows"),
                         ("send", "send a prompt to a session whose engine runs elsewhere"),
-                        ("engine", "answer prompts of sessions that others opened"),
+                        ("engine", "answer prompts of sessions that are open to any engine"),
                     ),
                 ),
                 (
@@ -249,7 +249,8 @@ PAGES: dict[str, Page] = {
         Page(
             name="engine",
             summary="Answer prompts, without a screen, until Ctrl+C.",
-            about="It answers every session that is open to any engine; several engines share the work.\n"
+            about="It answers every session that is open to any engine: those of chats whose configuration says\n"
+            'answering = "pool" under [engine]. Several engines share the work. Their models get no tools.\n'
             "With --session it answers that one only, and ends when nobody has needed it for long.",
             usage=("riffle engine [--session SESSION] [-m MODEL]",),
             options=(Option(("-s", "--session"), "session", "SESSION", "answer this session only"), MODEL, REDIS),

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
-from tui.clean import clean
+from tui.clean import clean, clean_controls
 
 if TYPE_CHECKING:
     from bus.stream import Entry
@@ -20,9 +20,9 @@ _SGR: dict[Style, str] = {"plain": "", "bold": "1", "dim": "2", "red": "31"}
 
 
 def tidy(text: str, stream: TextIO, style: Style = "plain") -> str:
-    """`text` as it may go to `stream`: cleaned and styled for a terminal, unchanged for a file or a program."""
+    """`text` as it may go to `stream`: cleaned and styled for a terminal; else without what could command one later."""
     if not stream.isatty():
-        return text
+        return clean_controls(text)
     text = clean(text)
     if style == "plain" or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
         return text
@@ -51,15 +51,26 @@ def prepare_stdout() -> None:
 def json_line(entry: Entry, *, as_read: bool = False) -> str:
     """`{"id", "ts", "event"}` on one line, the payload unchanged. A broken entry has `raw` and `error` instead.
 
-    `as_read`: the event as it was understood, for streams whose entries hold no event.
+    The id is null where the reader made the entry up: a gap. `as_read`: the event as it was understood, for streams
+    whose entries hold no event.
     """
-    head = f'{{"id":{json.dumps(entry.id)},"ts":{entry.ts},'
+    head = f'{{"id":{json_text(entry.id or None)},"ts":{entry.ts},'
     if reason := _broken(entry):
         raw = entry.payload.decode(errors="replace")
-        return f'{head}"raw":{json.dumps(raw, ensure_ascii=False)},"error":{json.dumps(reason, ensure_ascii=False)}}}\n'
+        return f'{head}"raw":{json_text(raw)},"error":{json_text(reason)}}}\n'
     # Between the tokens of valid JSON a newline means nothing, and inside of a text there is none.
     event = re.sub("[\r\n]+", " ", _payload(entry, as_read=as_read))
-    return f'{head}"event":{event}}}\n'
+    return f'{head}"event":{_without_controls(event)}}}\n'
+
+
+def json_text(value: object) -> str:
+    """`value` as JSON for people's eyes too: other scripts stay as they are, what commands a terminal is escaped."""
+    return _without_controls(json.dumps(value, ensure_ascii=False))
+
+
+def _without_controls(text: str) -> str:
+    # JSON itself escapes the controls below these. Outside of its texts it has none.
+    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def yaml_document(entry: Entry, *, as_read: bool = False) -> str:

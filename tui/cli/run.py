@@ -17,12 +17,13 @@ from bus.session import Queue, SessionInfo
 from engine.providers import resolve
 from tui.cli.answering import seat_of, service_at
 from tui.cli.commands import Run
-from tui.cli.context import Context, author, open_store
+from tui.cli.context import Context, open_store
 from tui.cli.errors import FAILED, INTERRUPTED, OK, CliError, complain
 from tui.cli.loop import Signals
-from tui.cli.send import new_prompt
 from tui.cli.tail import ConnectionNotes, Printer, RecordPrinter, TextPrinter
 from tui.cli.transcript import Transcript
+from tui.ownership import author
+from tui.submit import new_prompt, submit
 from tui.version import version
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
 
 async def run(command: Run, ctx: Context, signals: Signals) -> int:
     """Ask, answer, print. A first Ctrl+C stops the answer and keeps what there is of it, a second one ends at once."""
-    prompt = new_prompt(command.prompt, model=command.model or "")
+    prompt = new_prompt(command.prompt, author=author(), model=command.model or "")
     async with open_store(ctx) as store:
         info = await _session(store, command, ctx)
         turn = _Turn(prompt.id, _printer(command))
         feed = store.watch(info.id, after=(await store.stream(info.id).info()).last_id)
-        await store.submit(info.id, prompt)
         try:
+            await submit(store, info.id, prompt)
             return await _answered(store, info, ctx, signals, turn, feed)
         finally:
             if not turn.begun:

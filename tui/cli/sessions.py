@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from tui.clean import clean_line
 from tui.cli.commands import Command, SessionsDelete, SessionsList, SessionsRename, SessionsShow
 from tui.cli.context import Context, open_store
 from tui.cli.errors import FAILED, OK, UsageError, complain
-from tui.cli.printing import say
+from tui.cli.printing import json_text, say
 
 if TYPE_CHECKING:
     from bus.redis.store import Store
@@ -65,7 +64,7 @@ def _shared(one: str, other: str) -> int:
 
 def _list(found: Sequence[SessionInfo], *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.writelines(json.dumps(asdict(info), ensure_ascii=False) + "\n" for info in found)
+        sys.stdout.writelines(json_text(asdict(info)) + "\n" for info in found)
     elif not found:
         complain("There are no sessions yet.", "riffle begins one.")
     else:
@@ -112,7 +111,7 @@ async def _show(store: Store, command: SessionsShow) -> None:
             "waiting": len(queue.prompts),
             "entries": size.length,
         }
-        sys.stdout.write(json.dumps(facts, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_text(facts) + "\n")
         return
     rows = {
         "id": info.id,

@@ -25,6 +25,10 @@ async def tail(command: Tail, ctx: Context) -> int:
     async with open_store(ctx) as store:
         if command.stream is not None:
             stream = stream_at(store, command.stream)
+            if (await stream.info()).last_id == START:
+                if not command.follow:
+                    raise CliError(f"There is no stream {stream.key!r}.", "A stream is there from its first entry on.")
+                complain(f"There is no stream {stream.key!r} yet: waiting for its first entry. Ctrl+C ends.")
             feed = store.watch(stream, after=await start_of(stream, command.position))
         else:
             info = await store.find(command.session or "")

@@ -5,6 +5,7 @@ This is the acting half, what keys and commands do; `watching` is the reading ha
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -23,12 +24,13 @@ from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueuePanel
 
 if TYPE_CHECKING:
+    from bus.entities import UserText
     from tui.timeline.view import TimelineView
 
 QUIT_SECONDS = 1.5
 
 PATIENCE_SECONDS = 3.0
-"""How long a prompt waits before this terminal offers to start an engine: its owner's chat may be starting one."""
+"""How long a prompt waits before this terminal says so or offers to start an engine: another one may be coming."""
 
 
 class SessionScreen(WatchingScreen):
@@ -59,7 +61,7 @@ class SessionScreen(WatchingScreen):
     ]
 
     _begun = False
-    _engine_offered = False
+    _stranded = False
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -71,38 +73,38 @@ class SessionScreen(WatchingScreen):
 
     @on(Composer.Submitted)
     def _submitted(self, event: Composer.Submitted) -> None:
-        self.send(event.text)
+        self.send(event.text, prompt_id=event.prompt_id)
 
-    def send(self, text: str, supersedes: str | None = None) -> None:
-        """Send a prompt, now or as soon as the session is open."""
+    def send(self, text: str, *, prompt_id: str = "", supersedes: str | None = None) -> None:
+        """Send a prompt, now or as soon as the session is open. `prompt_id`: it was tried before under that id."""
         if self.source is None:
             self.early.append(text)
             self.refresh_facts()
         else:
             self.action_follow_end()
-            self._submit(self.source, text, supersedes)
+            self._submit(self.source, text, prompt_id or str(uuid.uuid4()), supersedes)
 
     @work(group="send")
-    async def _submit(self, source: Source, text: str, supersedes: str | None) -> None:
+    async def _submit(self, source: Source, text: str, prompt_id: str, supersedes: str | None) -> None:
         try:
-            await source.submit(text, model=self.model, supersedes=supersedes)
+            await source.submit(text, prompt_id=prompt_id, model=self.model, supersedes=supersedes)
         except BusError as error:
             self._say(error)
-            self.composer.give_back(text)
+            self.composer.give_back(text, prompt_id)
             return
-        nobody = self.fold is not None and self.fold.lease is None
-        if nobody and source.mode == "attach":
-            self.notify(f"No engine is there: the prompt waits. To answer here: riffle chat -s {source.session.id}")
 
     def took(self, source: Source) -> None:
         """Something came: see whether a prompt waits that nobody here or elsewhere will answer."""
-        if source.engine_wanted and not self._engine_offered:
+        stranded = source.engine_wanted or bool(source.unanswered)
+        if stranded and not self._stranded:
             self.set_timer(PATIENCE_SECONDS, partial(self._offer_engine, source))
-        self._engine_offered = source.engine_wanted
+        self._stranded = stranded
 
     @work(exclusive=True, group="engine")
     async def _offer_engine(self, source: Source) -> None:
-        """Attaching starts no engine by itself: its tools would see this machine, its calls cost this user money."""
+        """What is only watched, or somebody else's, gets no engine unasked: its calls cost this user money."""
+        if source.unanswered:
+            self.notify(f"No engine is there: the prompt waits. {source.unanswered}", timeout=10)
         if not source.engine_wanted:
             return
         choices = plain_choices([("Leave the prompt waiting", ""), ("Start an engine here", "")])
@@ -228,10 +230,10 @@ class SessionScreen(WatchingScreen):
         """Quit."""
         self.app.leave()
 
-    def on_timeline_view_retry_requested(self) -> None:
-        """The timeline's own retry was chosen."""
+    def on_timeline_view_retry_requested(self, event: TimelineView.RetryRequested) -> None:
+        """The timeline's own retry was chosen: it is about the turn that it stands in."""
         if self.can_send:
-            self.action_retry()
+            self._ask_again(self.fold.prompt_of(event.entity.turn_id) if self.fold else None)
         else:
             self.notify("Nothing can be sent from here: it is read-only.")
 
@@ -241,7 +243,9 @@ class SessionScreen(WatchingScreen):
 
     def action_retry(self) -> None:
         """Ask the last prompt again, in the place of its answer."""
-        prompt = self.fold.last_prompt if self.fold else None
+        self._ask_again(self.fold.last_prompt if self.fold else None)
+
+    def _ask_again(self, prompt: UserText | None) -> None:
         if prompt is None:
             self.notify("There is no prompt to ask again.")
         elif self._answering:
@@ -291,6 +295,14 @@ class SessionScreen(WatchingScreen):
     def action_open_editor(self) -> None:
         """Write the prompt in an editor."""
         self.composer.open_editor()
+
+    def choose_model(self, name: str) -> None:
+        """Let `name` answer from now on; empty: ask for one."""
+        self.app.pick_model(name)
+
+    def choose_theme(self, name: str) -> None:
+        """Wear the theme `name`; empty: ask for one."""
+        self.app.pick_theme(name)
 
     def action_new(self) -> None:
         """Start a new session."""

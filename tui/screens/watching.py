@@ -142,6 +142,7 @@ class WatchingScreen(Screen[None]):
         self._show_welcome()
         if self.view is not None:
             self.view.me = source.author
+            self.view.can_retry = self.can_send
         if self.can_send:
             self.composer.use_draft_of(source.session.id)
             self.post_message(self.Opened())
@@ -228,6 +229,8 @@ class WatchingScreen(Screen[None]):
         welcome = self._welcome
         if self.mode == "chat":
             welcome.show_chat(self.shown_model, demo_since_no_key=self.app.demo_since_no_key)
+        elif isinstance(self.opening, Attach) and self.opening.stream:
+            welcome.show_line("Nothing here yet", "There is no such stream yet, or it is empty: waiting for an entry.")
         elif self.mode == "attach":
             welcome.show_line("Nothing here yet", "What happens in this session shows up here.")
         else:

@@ -37,9 +37,10 @@ class Composer(Vertical):
 
     @dataclass
     class Submitted(Message):
-        """A prompt is to be sent."""
+        """A prompt is to be sent. `prompt_id` is that of an earlier try with the same text, else empty."""
 
         text: str
+        prompt_id: str = ""
 
     @dataclass
     class Called(Message):
@@ -63,6 +64,8 @@ class Composer(Vertical):
         self._drafts = drafts
         self._key = NEW_DRAFT
         self._kept = ""
+        self._given_back = ("", "")
+        """A text that could not be sent, and the id that it was sent with."""
 
     def compose(self) -> ComposeResult:
         """What waits, above the prompt."""
@@ -114,14 +117,16 @@ class Composer(Vertical):
             return False
         self._remember(text)
         self.prompt.set_text("")
+        self._given_back = ("", "")
         return True
 
-    def give_back(self, text: str) -> None:
+    def give_back(self, text: str, prompt_id: str = "") -> None:
         """A prompt cannot be sent: it stands in the line again, or in the history where something else stands there."""
         if self.prompt.text:
             self._remember(text)
         else:
             self.prompt.set_text(text)
+            self._given_back = (text, prompt_id)
 
     def _remember(self, text: str) -> None:
         with contextlib.suppress(OSError):
@@ -144,8 +149,10 @@ class Composer(Vertical):
             return
         self._remember(text)
         self.keep_draft()
+        (given_back, prompt_id), self._given_back = self._given_back, ("", "")
         if called is None:
-            self.post_message(self.Submitted(text.removeprefix("/") if text.startswith("//") else text))
+            sent = text.removeprefix("/") if text.startswith("//") else text
+            self.post_message(self.Submitted(sent, prompt_id if sent == given_back else ""))
         else:
             self.post_message(self.Called(*called))
 
@@ -181,7 +188,14 @@ class Composer(Vertical):
 
     def open_editor(self) -> None:
         """Write the prompt in $VISUAL or $EDITOR. The text comes back when the editor ends well."""
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        wanted = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        try:
+            editor = shlex.split(wanted)
+        except ValueError:  # a quote without its end
+            editor = []
+        if not editor:
+            self.notify(f"{wanted!r} is not a command that starts an editor. Set $VISUAL or $EDITOR.", severity="error")
+            return
         handle, name = tempfile.mkstemp(prefix="riffle-", suffix=".md")  # mkstemp makes it 0600
         path = Path(name)
         try:
