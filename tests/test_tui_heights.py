@@ -24,7 +24,7 @@ def test_any_sequence_of_changes_agrees_with_a_plain_list(seed: int) -> None:
     plain: list[int] = [randomness.randint(0, 9) for _ in range(randomness.randint(0, 40))]
     heights = Heights(plain)
     for _ in range(300):
-        match randomness.choice(["append", "append", "set", "truncate", "insert"]):
+        match randomness.choice(["append", "append", "set", "truncate", "insert", "remove"]):
             case "set" if plain:
                 index, height = randomness.randrange(len(plain)), randomness.randint(0, 50)
                 assert heights.set(index, height) == height - plain[index]
@@ -37,6 +37,10 @@ def test_any_sequence_of_changes_agrees_with_a_plain_list(seed: int) -> None:
                 index, height = randomness.randint(0, len(plain)), randomness.randint(0, 50)
                 heights.insert(index, height)
                 plain.insert(index, height)
+            case "remove" if plain:
+                index = randomness.randrange(len(plain))
+                heights.remove(index)
+                del plain[index]
             case _:
                 height = randomness.randint(0, 50)
                 heights.append(height)

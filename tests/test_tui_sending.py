@@ -81,7 +81,9 @@ async def test_an_engine_is_offered_where_none_answers(own_home: Path, monkeypat
         await app.read(3)
         app.source.engine_wanted = True
         app.source.push_queue(ANYBODY)
-        await wait_until(lambda: isinstance(app.screen, Picker) and app.screen.query_one(OptionList).option_count)
+        await wait_until(
+            lambda: isinstance(app.screen, Picker) and any(o.option_count for o in app.screen.query(OptionList))
+        )
         await pilot.pause()
         await pilot.press("down", "enter")
         await wait_until(lambda: "allow_engine" in app.source.calls)

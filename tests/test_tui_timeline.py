@@ -1,17 +1,13 @@
-"""The timeline: what stands on the screen, what stays where it is, what a person can do."""
+"""The timeline: what stands on the screen, what stays where it is, what it costs."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
-from textual.geometry import Offset
-from textual.pilot import Pilot
-from textual.selection import Selection
 
 from bus.entities import (
-    Change,
+    AssistantText,
     Citations,
     CodeInterpreter,
     Created,
@@ -29,41 +25,24 @@ from bus.entities import (
     WebSearch,
 )
 from tests.support.timeline import (
-    TimelineApp,
     answer,
     appended,
     created,
+    lines,
     numbered,
+    show,
     thinking,
+    timeline,
     tool,
     updated,
     user,
 )
 from tests.support.waiting import wait_until
+from tui.markdown.stream import MarkdownStream
+from tui.timeline.cards import Look
+from tui.timeline.document import Position
+from tui.timeline.section import Section
 from tui.timeline.view import TimelineView
-
-
-@asynccontextmanager
-async def timeline(
-    *entities: Entity, size: tuple[int, int] = (60, 20)
-) -> AsyncGenerator[tuple[TimelineView, Pilot[None], TimelineApp]]:
-    app = TimelineApp()
-    async with app.run_test(size=size) as pilot:
-        app.view.focus()
-        show(app.view, *created(*entities))
-        yield app.view, pilot, app
-
-
-def show(view: TimelineView, *changes: Change) -> None:
-    """Show changes without waiting for the next frame."""
-    view.show(changes)
-    view.flush()
-
-
-def lines(view: TimelineView) -> list[str]:
-    """The rows that are not empty, without the gutter."""
-    return [line[2:] for line in view.plain_lines() if line.strip()]
-
 
 # -- cards -----------------------------------------------------------------------------------------------------
 
@@ -86,6 +65,15 @@ async def test_thinking_is_open_while_it_goes_on_and_closes_after() -> None:
         assert lines(view) == ["▾ Thought for 3.2 s", "│ First I look. Then I think."]
         await pilot.click(offset=(4, 0))
         assert lines(view) == ["▸ Thought for 3.2 s"]
+
+
+async def test_thinking_that_goes_on_shows_its_last_lines() -> None:
+    thought = thinking("t", "A first line.\n\n" + "word " * 40 + "\nand the last.")
+    async with timeline(thought, size=(40, 20)) as (view, _, _):
+        assert len(lines(view)) == 4
+        assert lines(view)[-1] == "│ the last."
+        show(view, appended(thought, " And more."))
+        assert lines(view)[-1] == "│ the last. And more."
 
 
 async def test_a_tool_call_is_one_line_and_opens_to_its_arguments_and_result() -> None:
@@ -263,99 +251,6 @@ async def test_reset_forgets_everything() -> None:
         assert lines(view) == ["▍ again"]
 
 
-# -- cursor, links, retry --------------------------------------------------------------------------------------
-
-
-async def test_the_cursor_goes_from_block_to_block_and_enter_opens() -> None:
-    thought = thinking("t", "Hidden.", seconds=1)
-    async with timeline(user("u", "q"), thought, answer("a", "One.\n\nTwo.")) as (view, pilot, _):
-        await pilot.press("up", "up", "up", "enter")
-        assert lines(view)[1:3] == ["▾ Thought for 1.0 s", "│ Hidden."]
-        assert [line for line in view.plain_lines() if line.startswith("▌")] == ["▌ ▾ Thought for 1.0 s"]
-        await pilot.press("left_square_bracket")
-        assert [line for line in view.plain_lines() if line.startswith("▌")] == ["▌ ▍ q"]
-
-
-async def test_a_cursor_in_a_card_that_closes_goes_to_its_head() -> None:
-    call = tool("x", "run", '{"a": 1, "b": 2}', "\n".join(f"row {number}" for number in range(30)))
-    async with timeline(user("u", "q"), call, size=(60, 50)) as (view, pilot, _):
-        view.action_toggle_tools()
-        await pilot.press("up", "enter")
-        assert [line for line in view.plain_lines() if line.startswith("▌")] == ["▌ ✓ run  a=1  b=2  1.5 s"]
-        view.cursor = (1, 40)
-        await pilot.press("up", "down", "enter")
-        assert any(line.startswith("▌") for line in view.plain_lines())
-
-
-async def test_the_cursor_brings_its_block_into_sight() -> None:
-    async with timeline(*(answer(f"a{n}", numbered(4)) for n in range(20))) as (view, pilot, _):
-        for _ in range(25):
-            await pilot.press("up")
-            assert any(line.startswith("▌") for line in view.plain_lines())
-        for _ in range(35):
-            await pilot.press("down")
-            assert any(line.startswith("▌") for line in view.plain_lines())
-        assert view.following
-
-
-async def test_a_link_asks_with_its_true_address() -> None:
-    async with timeline(answer("a", "see [docs](https://d.example/'a)")) as (_, pilot, app):
-        await pilot.click(offset=(7, 0))
-        await wait_until(lambda: app.links == ["https://d.example/'a"])
-
-
-async def test_retry_is_asked_for_by_key_and_by_click() -> None:
-    async with timeline(Interruption(id="i")) as (_, pilot, app):
-        await pilot.press("r")
-        await wait_until(lambda: len(app.retries) == 1)
-        await pilot.click(offset=(20, 0))
-        await wait_until(lambda: len(app.retries) == 2)
-
-
-# -- selection -------------------------------------------------------------------------------------------------
-
-
-async def test_selected_text_is_what_was_written() -> None:
-    text = "A long line that wraps on this narrow screen.\n\n- an item\n\n> quoted"
-    async with timeline(user("u", "Hi"), answer("a", text), size=(30, 20)) as (view, _, _):
-        everything = view.get_selection(Selection(None, None))
-        assert everything == (
-            "Hi\n\nA long line that wraps on this narrow screen.\n\n- an item\n\n> quoted",
-            "\n",
-        )
-
-
-async def test_a_drag_selects_rows_and_a_double_click_a_word() -> None:
-    async with timeline(answer("a", "alpha beta gamma delta epsilon"), size=(20, 10)) as (_, pilot, app):
-        await pilot.mouse_down(offset=(8, 0))
-        await pilot.hover(offset=(6, 1))
-        await pilot.mouse_up(offset=(6, 1))
-        assert app.screen.get_selected_text() == "beta gamma delta"
-        await pilot.click(TimelineView, offset=(9, 0), times=2)
-        assert app.screen.get_selected_text() == "beta"
-        await pilot.click(TimelineView, offset=(9, 0), times=3)
-        assert app.screen.get_selected_text() == "alpha beta gamma delta epsilon"
-
-
-async def test_a_selection_stays_on_its_text_while_more_comes() -> None:
-    text = answer("a", "alpha beta\n\n", done=False)
-    async with timeline(text, size=(40, 8)) as (view, pilot, app):
-        await pilot.click(TimelineView, offset=(3, 0), times=2)
-        show(view, appended(text, numbered(20)))
-        assert app.screen.get_selected_text() == "alpha"
-
-
-def test_offsets_keep_their_order_over_sections_and_blocks() -> None:
-    from tui.timeline.document import Position
-    from tui.timeline.selection import row_code, row_position
-
-    positions = [Position(0, 0, 1), Position(0, 1, 0), Position(0, 900, 7), Position(1, 0, 0), Position(70_000, 3, 2)]
-    codes = [row_code(position) for position in positions]
-    assert codes == sorted(codes)
-    assert [row_position(code) for code in codes] == positions
-    assert Selection.from_offsets(Offset(3, codes[1]), Offset(1, codes[0])).start == Offset(1, codes[0])
-
-
 # -- scale -----------------------------------------------------------------------------------------------------
 
 
@@ -415,3 +310,61 @@ async def test_a_screen_of_twenty_by_five_works() -> None:
     async with timeline(user("u", "q"), answer("a", "| a | b |\n|---|---|\n| 1 | 2 |"), size=(20, 5)) as (view, _, _):
         assert all(len(line) <= 20 for line in view.plain_lines())
         assert lines(view)[-1] == "1 │ 2"
+
+
+# -- a long text at once ---------------------------------------------------------------------------------------
+
+
+def long_answer() -> AssistantText:
+    """Some 40 KB with something of everything, the label of whose first line is defined in its last."""
+    rest = "- one *item*\n- two\n\n```python\nx = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+    parts = [f"## Part {number}\n\n{numbered(3)}\n\n{rest}" for number in range(120)]
+    return answer("a", "\n\n".join(["See [label].", *parts, "The end.", "[label]: https://l.example"]))
+
+
+def is_behind(view: TimelineView) -> bool:
+    return any(section.is_behind for section in view.document.sections)
+
+
+async def test_a_long_answer_comes_in_slices_and_ends_as_if_it_came_at_once() -> None:
+    text = long_answer()
+    async with timeline(user("u", "q"), text) as (view, _, _):
+        await wait_until(lambda: not is_behind(view))
+        assert view.following
+        await wait_until(lambda: lines(view)[-1] == "The end.")
+        whole = MarkdownStream(gap=1)
+        whole.append(str(text.text))
+        assert view.document.sections[1].blocks == whole.blocks
+
+
+def test_a_section_parses_a_slice_at_each_call() -> None:
+    section = Section(long_answer(), 1)
+    costs = [0]
+    section.build(80, Look())
+    while section.is_behind:
+        costs.append(section.parsed)
+        section.build(80, Look(), grew=True)
+    assert max(after - before for before, after in pairwise(costs)) < 150
+    assert section.parsed > 900
+
+
+async def test_who_scrolls_up_into_a_long_answer_sees_its_end() -> None:
+    async with timeline(user("u", "q"), long_answer(), answer("b", numbered(80))) as (view, pilot, _):
+        view.go_to(view.document.settled(Position(2)))
+        before = view.plain_lines()
+        view.scroll_rows(-10)
+        assert view.plain_lines()[10:] == before[:-10]
+        assert "The end." in lines(view)
+        await pilot.press("home")
+        assert lines(view)[:2] == ["▍ q", "See label."]
+
+
+async def test_a_place_in_a_long_answer_is_found_before_all_of_it_is_parsed() -> None:
+    others = [answer(f"b{number}", numbered(9)) for number in range(9)]
+    async with timeline(user("u", "q"), long_answer(), *others) as (view, _, _):
+        view.go_to(view.document.at(400))
+        assert view.top.section == 1
+        assert view.top.block > 50
+        before = view.plain_lines()
+        await wait_until(lambda: not is_behind(view))
+        assert view.plain_lines() == before

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
+from textual.pilot import Pilot
 
-from bus.entities import Appended, AssistantText, Created, Entity, Thinking, ToolUse, Updated, UserText
+from bus.entities import Appended, AssistantText, Change, Created, Entity, Thinking, ToolUse, Updated, UserText
 from tui.output_filter import ControlFilter
+from tui.timeline.document import Document
 from tui.timeline.view import TimelineView
 
 NOW_MS = 1_000_000
@@ -23,7 +26,6 @@ class TimelineApp(App[None]):
         self.view.clock = lambda: NOW_MS
         self.links: list[str] = []
         self.retries: list[Entity] = []
-        self.activated: list[Entity] = []
         self.follows: list[tuple[bool, int]] = []
 
     def compose(self) -> ComposeResult:
@@ -38,11 +40,35 @@ class TimelineApp(App[None]):
     def on_timeline_view_retry_requested(self, message: TimelineView.RetryRequested) -> None:
         self.retries.append(message.entity)
 
-    def on_timeline_view_entity_activated(self, message: TimelineView.EntityActivated) -> None:
-        self.activated.append(message.entity)
-
     def on_timeline_view_follow_changed(self, message: TimelineView.FollowChanged) -> None:
         self.follows.append((message.following, message.new_below))
+
+
+@asynccontextmanager
+async def timeline(
+    *entities: Entity, size: tuple[int, int] = (60, 20)
+) -> AsyncGenerator[tuple[TimelineView, Pilot[None], TimelineApp]]:
+    app = TimelineApp()
+    async with app.run_test(size=size) as pilot:
+        app.view.focus()
+        show(app.view, *created(*entities))
+        yield app.view, pilot, app
+
+
+def show(view: TimelineView, *changes: Change) -> None:
+    """Show changes without waiting for the next frame."""
+    view.show(changes)
+    view.flush()
+
+
+def lines(view: TimelineView) -> list[str]:
+    """The rows that are not empty, without the gutter."""
+    return [line[2:] for line in view.plain_lines() if line.strip()]
+
+
+def rows_of(document: Document) -> list[str]:
+    """Every row of a document, in order, whether it was on the screen or not."""
+    return [line.text for block in document.blocks_after(0, -1) for line in document.lines(*block)]
 
 
 def user(id: str, text: str) -> UserText:

@@ -61,6 +61,11 @@ class MarkdownStream:
         # Where the long paragraph that is still open began: a heading's underline may yet follow.
         self._paragraph: tuple[int, str, Place] | None = None
 
+    @property
+    def open_length(self) -> int:
+        """Characters at the end that the next delta makes it parse again."""
+        return len(self._tail)
+
     def append(self, delta: str) -> int:
         """Add clean text to the end; return the index of the first block that changed."""
         first = len(self.blocks)

@@ -44,18 +44,6 @@ class Words(Block):
 
 
 @dataclass(frozen=True, slots=True)
-class Pad(Block):
-    """One empty row on a coloured band."""
-
-    runs: tuple[Run, ...]
-    fill: str
-
-    def lines(self, width: int) -> list[Line]:
-        """One row that a copy leaves out."""
-        return [Line(self.runs, copy="", fill=self.fill)]
-
-
-@dataclass(frozen=True, slots=True)
 class Output(Block):
     """Lines of text as a tool wrote them: blanks count, long lines break anywhere."""
 

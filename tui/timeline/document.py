@@ -6,8 +6,9 @@ is written there, so that it stays where it is when heights elsewhere turn out t
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from bus.entities import Entity
@@ -33,12 +34,16 @@ class Position(NamedTuple):
 
 
 class Document:
-    """Sections in order, at one width. `look` gives the look of a section's card; `laid_out` counts layouts made."""
+    """Sections in order, at one width. `look` gives the look of a section's card; `laid_out` counts layouts made.
+
+    A long text is parsed as far as somebody looks; `hurried`: what is not parsed yet is left out.
+    """
 
     def __init__(self, look: Callable[[Section, int], Look]) -> None:
         self.sections: list[Section] = []
         self.width = 80
         self.laid_out = 0
+        self.hurried = False
         self._look = look
         self._heights = Heights()
         self._indexes: dict[str, int] = {}
@@ -63,23 +68,36 @@ class Document:
         self._indexes.clear()
         self._built.clear()
         self._lines.clear()
+        self._read = (Position(-1), 0)
 
-    def add(self, entity: Entity, before: str | None = None) -> int:
-        """Put in a section for a new entity; return its index."""
+    def insert(self, entity: Entity, before: str | None = None) -> int:
+        """Put in a section for a new entity, at the end or before another entity's; return its index.
+
+        Costs O(log n) at the end, else O(sections after it): few, for what belongs into the turn that runs.
+        """
         self._serials += 1
         section = Section(entity, self._serials)
-        place = self._indexes.get(before) if before is not None else None
-        estimate = section.estimate(self.width)
-        if place is None:
-            place = len(self.sections)
-            self.sections.append(section)
-            self._heights.append(estimate)
-            self._indexes[entity.id] = place
-        else:
-            self.sections.insert(place, section)
-            self._heights.insert(place, estimate)
-            self._indexes.update((each.entity.id, place + n) for n, each in enumerate(self.sections[place:]))
+        place = len(self.sections) if before is None else self._indexes.get(before, len(self.sections))
+        self.sections.insert(place, section)
+        self._heights.insert(place, section.estimate(self.width))
+        self._indexes[entity.id] = place
+        self._renumber(place + 1)
         return place
+
+    def remove(self, index: int) -> None:
+        """Take out a section. Costs O(sections after it): few, for a footer or the mark of a loss."""
+        section = self.sections.pop(index)
+        self._heights.remove(index)
+        self._built.pop(section.serial, None)
+        del self._indexes[section.entity.id]
+        self._renumber(index)
+
+    def _renumber(self, start: int) -> None:
+        """The sections from `start` on have another index now, and the first of them another neighbour above."""
+        for index in range(start, len(self.sections)):
+            self._indexes[self.sections[index].entity.id] = index
+        if start < len(self.sections) and self.sections[start].built:
+            self._build(start)
 
     def update(self, index: int, *, grew: bool = False) -> None:
         """Bring a section up to date with its entity; one that is not built only gets a new estimate."""
@@ -88,6 +106,17 @@ class Document:
             self._build(index, grew=grew)
         else:
             self._heights.set(index, section.estimate(self.width))
+
+    def is_behind(self, sections: Iterable[int]) -> bool:
+        """True if a part of a long text in these sections is not parsed yet."""
+        return any(self.sections[index].is_behind for index in sections)
+
+    def read_on(self, sections: Iterable[int], seconds: float) -> None:
+        """Parse more of these sections, for about so long."""
+        end = time.monotonic() + seconds
+        for index in sections:
+            while time.monotonic() < end and self.sections[index].is_behind:
+                self._build(index, grew=True)
 
     def resize(self, width: int, top: Position) -> Position:
         """Lay everything out for another width, later, when it is seen; return where the text at `top` is then."""
@@ -99,7 +128,7 @@ class Document:
         self._lines.clear()
         kept = set(self._built)
         self._heights = Heights(
-            section.heights.total if section.serial in kept else section.estimate(width) for section in self.sections
+            section.rows() if section.serial in kept else section.estimate(width) for section in self.sections
         )
         self._read = (self._after_characters(top, above), above)
         return self._read[0]
@@ -147,7 +176,7 @@ class Document:
             self._lines.move_to_end(key)
         if not holder.measured[block]:
             holder.measure(block, len(kept[1]))
-            self._heights.set(section, holder.heights.total)
+            self._heights.set(section, holder.rows())
         return kept[1]
 
     def row_of(self, position: Position) -> int:
@@ -164,6 +193,8 @@ class Document:
         if index >= len(self.sections):
             return self.end()
         section = self._ensure(index)
+        while section.is_behind and inner >= section.heights.total:
+            self._build(index, grew=True)
         block, rest = section.heights.find(min(inner, max(section.heights.total - 1, 0)))
         if block >= len(section.blocks):
             return self.settled(Position(index))
@@ -173,7 +204,7 @@ class Document:
         """The position itself if there is such a row, else the nearest that there is."""
         if position.section >= len(self.sections):
             return self.end()
-        section = self._ensure(position.section)
+        section = self._reach(position.section, position.block)
         if position.block < len(section.blocks):
             rows = len(self.lines(position.section, position.block))
             if position.row < rows:
@@ -219,17 +250,17 @@ class Document:
     def blocks_after(self, section: int, block: int) -> Iterator[tuple[int, int]]:
         """Every block with rows behind the one given, in order; each section is made when it is reached."""
         while section < len(self.sections):
-            holder = self._ensure(section)
-            for index in range(block + 1, len(holder.blocks)):
-                if self.lines(section, index):
-                    yield section, index
-            section, block = section + 1, -1
+            block += 1
+            if block >= len(self._reach(section, block).blocks):
+                section, block = section + 1, -1
+            elif self.lines(section, block):
+                yield section, block
 
     def blocks_before(self, section: int, block: int) -> Iterator[tuple[int, int]]:
         """Every block with rows before the one given, from the nearest on."""
         while section >= 0:
             if section < len(self.sections):
-                for index in range(min(block, len(self._ensure(section).blocks)) - 1, -1, -1):
+                for index in range(min(block, len(self._reach(section, block).blocks)) - 1, -1, -1):
                     if self.lines(section, index):
                         yield section, index
             section, block = section - 1, 1 << 60
@@ -241,10 +272,17 @@ class Document:
         self._built.move_to_end(section.serial)
         return section
 
+    def _reach(self, index: int, block: int) -> Section:
+        """The section, parsed until nothing can change its `block`, or to its end."""
+        section = self._ensure(index)
+        while section.is_behind and block >= len(section.blocks) - 1 and not self.hurried:
+            self._build(index, grew=True)
+        return section
+
     def _build(self, index: int, *, grew: bool = False) -> None:
         section = self.sections[index]
         section.build(self.width, self._look(section, index), grew=grew)
-        self._heights.set(index, section.heights.total)
+        self._heights.set(index, section.rows())
         self._built[section.serial] = section
         if len(self._built) > KEPT_SECTIONS:
             # Its height stays as it was measured.

@@ -62,6 +62,13 @@ class Heights:
         for each in after:
             self.append(each)
 
+    def remove(self, index: int) -> None:
+        """Remove the item at `index`; costs O(items after it)."""
+        after = self._heights[index + 1 :]
+        self.truncate(index)
+        for each in after:
+            self.append(each)
+
     def before(self, index: int) -> int:
         """The sum of all heights before the item at `index`."""
         total = 0

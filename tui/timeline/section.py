@@ -17,6 +17,9 @@ from tui.timeline.heights import Heights
 _FENCE = "~" * 64
 _NO_CARD = Card()
 
+SLICE = 4096
+"""Characters that are parsed in one go (some 15 ms): a long text comes to the screen in several frames."""
+
 
 class Section:
     """The blocks of an entity, made when they are first needed and forgotten when they are far away.
@@ -30,6 +33,7 @@ class Section:
         "_card",
         "_checksum",
         "_fed",
+        "_gap",
         "_stream",
         "blocks",
         "built",
@@ -59,6 +63,17 @@ class Section:
         self._drop_body()
 
     @property
+    def is_behind(self) -> bool:
+        """True if a part of a long text is not parsed yet: `build` again."""
+        if not self.built:
+            return len(_text(self.entity)) > SLICE
+        return self._stream is not None and self._fed < len(_text(self.entity))
+
+    def rows(self) -> int:
+        """How many rows there are, as far as is known; what is not parsed yet is estimated."""
+        return max(self.heights.total, self.estimate(self.width)) if self.is_behind else self.heights.total
+
+    @property
     def parsed(self) -> int:
         """Markdown blocks made so far: a measure of cost."""
         return self._stream.parsed if self._stream else 0
@@ -77,7 +92,7 @@ class Section:
     def build(self, width: int, look: Look, *, grew: bool = False) -> None:
         """Make the blocks for `width`, or bring them up to date; `grew`: text was added to the end, nothing else.
 
-        Blocks that stay equal stay the same objects.
+        Blocks that stay equal stay the same objects. A long text is parsed by slices, one at each call.
         """
         if self.width != width:
             self.width = width
@@ -102,22 +117,27 @@ class Section:
 
     def _drop_body(self) -> None:
         self._stream: MarkdownStream | None = None
+        self._gap = 0
         self._fed = 0
         self._checksum = 0
 
     def _feed(self, gap: int, *, grew: bool) -> int:
-        """Give new text to the Markdown stream; return the first of its blocks that changed."""
+        """Give a slice of new text to the Markdown stream; return the first of its blocks that changed."""
         text = _text(self.entity)
-        if self._stream is None or (not grew and self._checksum != _checksum(text[: self._fed])):
+        # Below a head the first block stands close.
+        gap = 0 if self._body_at else gap
+        is_other = self._gap != gap or (not grew and self._checksum != _checksum(text[: self._fed]))
+        if self._stream is None or is_other:
             self._drop_body()
-            # Below a head the first block stands close.
-            self._stream = MarkdownStream(gap=0 if self._body_at else gap)
+            self._gap = gap
+            self._stream = MarkdownStream(gap=gap)
             if self._card.fence is not None:
                 self._stream.append(f"{_FENCE}{self._card.fence}\n")
-        delta = text[self._fed :]
+        # At least as much as is parsed again with it: something huge without an end costs twice its length, no more.
+        delta = text[self._fed : self._fed + max(SLICE, self._stream.open_length)]
         first = 0 if self._fed == 0 else len(self._stream.blocks)
         if delta:
-            self._fed = len(text)
+            self._fed += len(delta)
             self._checksum = _checksum(delta, self._checksum)
             first = min(first, self._stream.append(clean(delta)))
         return first

@@ -31,6 +31,23 @@ def row_position(code: int) -> Position:
     return Position(code >> 2 * _BITS, (code >> _BITS) & _MASK, code & _MASK)
 
 
+def renumbered(selection: Selection, index: int, by: int) -> Selection | None:
+    """The selection of the same text after a section came (`by` is 1) or went (-1) at `index`.
+
+    None: one of its ends went too.
+    """
+    ends: list[Offset | None] = []
+    for offset in (selection.start, selection.end):
+        if offset is not None:
+            position = row_position(offset.y)
+            if by < 0 and position.section == index:
+                return None
+            if position.section >= index:
+                offset = Offset(offset.x, row_code(position._replace(section=position.section + by)))
+        ends.append(offset)
+    return Selection(*ends)
+
+
 def selected_text(document: Document, selection: Selection) -> str:
     """What a copy of the selection holds: text without rails, padding or the newlines of wrapping.
 
@@ -73,9 +90,9 @@ def word_at(line: Line, character: int) -> tuple[int, int] | None:
 
 
 def block_selection(document: Document, position: Position) -> Selection:
-    """A selection of the whole block at a position."""
+    """A selection of the whole block at a position, without the gap above it."""
     rows = len(document.lines(position.section, position.block))
-    start = position._replace(row=0)
+    start = position._replace(row=document.sections[position.section].blocks[position.block].gap)
     return Selection(Offset(0, row_code(start)), Offset(1 << _BITS, row_code(start._replace(row=max(rows - 1, 0)))))
 
 

@@ -13,38 +13,44 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Offset
 from textual.message import Message
+from textual.reactive import var
 from textual.selection import Selection
 
 from bus.entities import (
+    Citations,
     CodeInterpreter,
     Entity,
     Failure,
     FileSearch,
+    GapMarker,
     Interruption,
     McpCall,
+    ModeSwitch,
+    Notice,
     Thinking,
     ToolUse,
+    TurnSummary,
     UnknownEvent,
     WebSearch,
 )
 from tui.markdown.text import Link, Toggle
 from tui.timeline.document import Position
+from tui.timeline.feed import Feed
 from tui.timeline.palette import GUTTER
 from tui.timeline.section import Section
 from tui.timeline.selection import block_selection, row_code, selected_text, word_at
 from tui.timeline.styles import COMPONENT_CLASSES, DEFAULT_CSS
-from tui.timeline.viewport import Viewport
 
 THINKING, TOOL, RETRY = "thinking", "tool", "retry"
 """Parts of cards that a click or a key toggles; `retry` asks instead."""
 
 TOOL_ENTITIES = (ToolUse, CodeInterpreter, McpCall, WebSearch, FileSearch)
 
-RETRY_REACH = 3
-"""The last entities among which a cut answer is looked for: an older one is over."""
+ASIDES = (Notice, ModeSwitch, Citations, TurnSummary, GapMarker, UnknownEvent)
+"""What may stand behind the end of the last turn."""
 
 
-class TimelineView(Viewport, can_focus=True):
+class TimelineView(Feed, can_focus=True):
     """A conversation to look at: `show` changes, `following` its end, `plain_lines` of what is on the screen."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENT_CLASSES
@@ -70,17 +76,13 @@ class TimelineView(Viewport, can_focus=True):
         url: str
 
     @dataclass
-    class EntityActivated(Message):
-        """An entity was chosen that has nothing to open or close."""
-
-        entity: Entity
-        block: int
-
-    @dataclass
     class RetryRequested(Message):
-        """The answer that was cut off at this entity is to be asked for again."""
+        """The last answer, which was cut off at this entity, is to be asked for again."""
 
         entity: Entity
+
+    can_retry: var[bool] = var(True, init=False)
+    """An answer that was cut off may be asked for again from here."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -119,7 +121,6 @@ class TimelineView(Viewport, can_focus=True):
         section, block = self.cursor
         part = self._part_at(section, block)
         if part is None:
-            self.post_message(self.EntityActivated(self.document.sections[section].entity, block))
             return
         self._toggle(section, part)
         if block >= len(self.document.sections[section].blocks):
@@ -134,11 +135,30 @@ class TimelineView(Viewport, can_focus=True):
         self._toggle_all(TOOL, TOOL_ENTITIES)
 
     def action_retry(self) -> None:
-        """Ask for the answer again that was cut off last."""
-        for section in reversed(self.document.sections[-RETRY_REACH:]):
+        """Ask for the last answer again, if it was cut off."""
+        index = None if self.retry_at is None else self.document.index_of(self.retry_at)
+        if index is not None:
+            self.post_message(self.RetryRequested(self.document.sections[index].entity))
+
+    def watch_can_retry(self) -> None:
+        """Offer a retry, or none."""
+        self.flush()
+
+    def flush(self) -> None:
+        """Show what has come, now; only the last turn's end offers a retry."""
+        before, self.retry_at = self.retry_at, self._last_cut() if self.can_retry else None
+        if before != self.retry_at:
+            self._dirty.update((each, False) for each in (before, self.retry_at) if each is not None)
+        super().flush()
+
+    def _last_cut(self) -> str | None:
+        """The entity at which the last turn was cut off, if it was."""
+        for section in reversed(self.document.sections):
             if isinstance(section.entity, (Interruption, Failure)):
-                self.post_message(self.RetryRequested(section.entity))
-                return
+                return section.entity.id
+            if not isinstance(section.entity, ASIDES):
+                return None
+        return None
 
     def opened_parts(self, section: Section) -> frozenset[str]:
         """The open parts of a card: what is open everywhere, but for what was toggled here."""
@@ -147,7 +167,9 @@ class TimelineView(Viewport, can_focus=True):
     def _toggle(self, index: int, part: str) -> None:
         section = self.document.sections[index]
         if part == RETRY:
-            self.post_message(self.RetryRequested(section.entity))
+            # The row that was clicked may be older than what has come since.
+            if section.entity.id == self.retry_at:
+                self.action_retry()
             return
         section.toggled ^= {part}
         self.keep_place()

@@ -1,46 +1,35 @@
-"""The rows of a conversation on the screen: drawn, scrolled, followed; `view` adds what a person can do with them.
+"""The rows of a conversation on the screen: drawn, scrolled, followed.
 
-`show` takes the changes of a `Timeline`; one flush per frame brings the blocks up to date and redraws the rows that
-are other than before. What is being read never moves: at the end the view follows, elsewhere it stays.
+What is being read never moves: at the end the view follows, elsewhere it stays. `feed` adds how changes come in,
+`view` what a person can do.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
-from textual.reactive import Reactive, var
+from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
-from textual.widget import Widget
 
-from bus.entities import Appended, Change, Created, Entity
 from tui.markdown.text import Link, Toggle
 from tui.timeline.cards import Look, is_live
 from tui.timeline.document import Document, Position
 from tui.timeline.palette import GUTTER, MARGIN, Palette
+from tui.timeline.scrollbar import show_place
 from tui.timeline.section import Section
 from tui.timeline.window import Window
 
 if TYPE_CHECKING:
     from textual.app import App
-
-FAST_FRAME = 1 / 60
-SLOW_FRAME = 1 / 30
-SLOW_FROM = 200
-"""Changes per second from which a frame may take longer: nobody reads that fast."""
-
-# Set without their watchers: `virtual_size` would lay the whole screen out again.
-_VIRTUAL_SIZE = cast("Reactive[Size]", Widget.virtual_size)
-_SCROLL_Y = Widget.scroll_y
-_SCROLL_TARGET_Y = cast("Reactive[float]", Widget.scroll_target_y)
 
 TICK = 1 / 8
 """Seconds between two frames of a spinner."""
@@ -50,7 +39,7 @@ class Viewport(ScrollView, can_focus=True):
     """A conversation, followed at its end or read anywhere.
 
     `me` is the author at this terminal; `clock` gives the time in Unix ms for what still runs (a replay sets its own);
-    `animated` false keeps everything still. `is_behind` is true while there are changes that the screen does not show.
+    `animated` false keeps everything still. `retry_at` is the id of the entity whose card offers to ask again.
     """
 
     if TYPE_CHECKING:
@@ -82,98 +71,12 @@ class Viewport(ScrollView, can_focus=True):
         self.window = Window(self.document)
         self.top = Position()
         self._palette: Palette | None = None
-        self.is_behind = False
-        self._dirty: dict[str, bool] = {}
+        self.retry_at: str | None = None
         self._fresh: set[str] = set()
-        self._frame_timer: Timer | None = None
-        self._last_frame = 0.0
-        self._recent: tuple[float, int] = (0.0, 0)
         self._ticker: Timer | None = None
         self._ticks = 0
         self._stale = True
         self._syncing = False
-
-    # -- changes come in ---------------------------------------------------------------------------------------
-
-    def show(self, changes: Iterable[Change]) -> None:
-        """Take in what changed; it is on the screen within a frame."""
-        count = 0
-        for change in changes:
-            count += 1
-            entity = change.entity
-            if not isinstance(change, Created) or not self._create(entity, change.before):
-                grew = isinstance(change, Appended)
-                self._dirty[entity.id] = grew and self._dirty.get(entity.id, True)
-            if not self.following:
-                self._fresh.add(entity.id)
-        if count:
-            self.is_behind = True
-            self._schedule(count)
-
-    def reset(self) -> None:
-        """Forget everything that was shown."""
-        self.document.clear()
-        self.window.clear()
-        self._dirty.clear()
-        self._fresh.clear()
-        self.top = Position()
-        self.cursor = None
-        self._stale = True
-        self.following = True
-        self.sync()
-
-    def _create(self, entity: Entity, before: str | None) -> bool:
-        """Put a new entity in; false if it was there already."""
-        index = self.document.index_of(entity.id)
-        if index is not None:
-            self.document.sections[index].entity = entity
-            return False
-        index = self.document.add(entity, before)
-        if index < len(self.document.sections) - 1:
-            self._shift(index)
-        return True
-
-    def _shift(self, index: int) -> None:
-        """A section was put in at `index`: what counts sections behind it goes on by one."""
-        if index <= self.top.section:
-            self.top = self.top._replace(section=self.top.section + 1)
-        if self.cursor is not None and index <= self.cursor[0]:
-            self.cursor = (self.cursor[0] + 1, self.cursor[1])
-        if self.text_selection is not None:
-            self.screen.clear_selection()
-
-    @property
-    def is_ticking(self) -> bool:
-        """True while something on the screen moves by itself."""
-        return bool(self._live_sections())
-
-    def _schedule(self, count: int) -> None:
-        """Flush at once if the last frame is long enough ago, else when it is."""
-        now = time.monotonic()
-        began, before = self._recent
-        rate = before / max(now - began, 0.05)
-        self._recent = (now, count) if now - began > 0.5 else (began, before + count)
-        if self._frame_timer is not None or not self.is_mounted:
-            return
-        wait = self._last_frame + (SLOW_FRAME if rate > SLOW_FROM else FAST_FRAME) - now
-        if wait <= 0:
-            self.flush()
-        else:
-            self._frame_timer = self.set_timer(wait, self.flush)
-
-    def flush(self) -> None:
-        """Show what has come, now."""
-        if self._frame_timer is not None:
-            self._frame_timer.stop()
-            self._frame_timer = None
-        self._last_frame = time.monotonic()
-        dirty, self._dirty = self._dirty, {}
-        self.is_behind = False
-        for entity_id, grew in dirty.items():
-            index = self.document.index_of(entity_id)
-            if index is not None:
-                self.document.update(index, grew=grew)
-        self.sync()
 
     def opened_parts(self, section: Section) -> frozenset[str]:
         """The open parts of a section's card."""
@@ -186,17 +89,21 @@ class Viewport(ScrollView, can_focus=True):
             self._ticks if self.animated and self.app.animation_level != "none" else -1,
             self.me,
             self.document.gap(index),
+            section.entity.id == self.retry_at,
         )
 
-    # -- rows go out -------------------------------------------------------------------------------------------
+    # -- rows -------------------------------------------------------------------------------------------
 
     def sync(self, *, repaint: bool = True) -> None:
         """Bring the screen up to date with the document, keeping what is being read where it is."""
         size = self.scrollable_content_region.size
         if not size.width or not size.height or not self.is_mounted:
+            self.window.rows = []
             return
         document = self.document
         self.top = document.resize(max(size.width - GUTTER - MARGIN, 8), self.top)
+        # While the end is followed it may come nearer from frame to frame; elsewhere what is above must be whole.
+        document.hurried = self.following
         last = document.moved(document.end(), 1 - size.height) if self.following else None
         self.top = document.settled(last if last is not None else self.top)
         changed = self._fill()
@@ -204,8 +111,12 @@ class Viewport(ScrollView, can_focus=True):
             # Something below went away: the end is not in the middle of the screen.
             self.top = document.moved(document.end(), 1 - size.height)
             changed = self._fill()
+        document.hurried = False
         self._stale = False
-        self._sync_scrollbar(size)
+        row = document.row_of(self.top)
+        self._syncing = True
+        show_place(self, row, max(document.total, row + len(self.window.rows)), size)
+        self._syncing = False
         if repaint and len(changed) >= size.height:
             self.refresh(size.region)
         elif repaint and changed:
@@ -222,21 +133,6 @@ class Viewport(ScrollView, can_focus=True):
             cursor=self.cursor if self.has_focus else None,
             selection=None if selection is None else (selection, self.selection_style),
         )
-
-    def _sync_scrollbar(self, size: Size) -> None:
-        """Tell the scrollbar where we are, without the layout of the whole screen that `virtual_size` asks for."""
-        row = self.document.row_of(self.top)
-        total = max(self.document.total, row + len(self.window.rows))
-        if self.virtual_size != Size(size.width, total):
-            self.set_reactive(_VIRTUAL_SIZE, Size(size.width, total))
-            self.vertical_scrollbar.window_virtual_size = total
-        self.vertical_scrollbar.window_size = size.height
-        if round(self.scroll_y) != row:
-            self._syncing = True
-            self.set_reactive(_SCROLL_Y, row)
-            self.set_reactive(_SCROLL_TARGET_Y, row)
-            self._syncing = False
-            self.vertical_scrollbar.position = row
 
     @property
     def palette(self) -> Palette:
@@ -352,7 +248,12 @@ class Viewport(ScrollView, can_focus=True):
         """Start what needs a running app."""
         self._ticker = self.set_interval(TICK, self._tick, pause=True)
         self.app.theme_changed_signal.subscribe(self, self._theme_changed)
-        self.flush()
+        self.sync()
+
+    @property
+    def is_ticking(self) -> bool:
+        """True while something on the screen moves by itself."""
+        return bool(self._live_sections())
 
     def _sync_ticker(self) -> None:
         if self._ticker is not None:

@@ -32,7 +32,7 @@ class Window:
         self.rows: list[Row] = []
         self.drawn = 0
         self._document = document
-        self._strips: OrderedDict[tuple[Line, int, int, bool], Strip] = OrderedDict()
+        self._strips: OrderedDict[tuple[Line, int, int, int, bool], Strip] = OrderedDict()
 
     def clear(self) -> None:
         """Forget all strips: the colours changed."""
@@ -79,12 +79,12 @@ class Window:
 
     def _strip(self, line: Line, position: Position, width: int, palette: Palette, *, is_cursor: bool) -> Strip:
         code = row_code(position)
-        key = (line, code, width, is_cursor)
+        serial = self._document.sections[position.section].serial
+        key = (line, serial, code, width, is_cursor)
         kept = self._strips.get(key)
         if kept is not None:
             self._strips.move_to_end(key)
             return kept
-        serial = self._document.sections[position.section].serial
         strip = palette.strip(line, width, serial, cursor=is_cursor).apply_offsets(0, code)
         self.drawn += 1
         self._strips[key] = strip

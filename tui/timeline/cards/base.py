@@ -28,7 +28,8 @@ INDENT = "  "
 class Look:
     """How a card is drawn: which parts are open, what time it is (Unix ms), the frame of the spinner.
 
-    `me` is the person at this terminal: only other authors are named. `gap` rows stand above the card.
+    `me` is the person at this terminal: only other authors are named. `gap` rows stand above the card. `can_retry`:
+    the card offers to ask again.
     """
 
     opened: frozenset[str] = frozenset()
@@ -36,6 +37,7 @@ class Look:
     frame: int = 0
     me: str | None = None
     gap: int = 1
+    can_retry: bool = False
 
     @property
     def spinner(self) -> str:

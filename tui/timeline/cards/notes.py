@@ -63,6 +63,8 @@ def failure(entity: Failure, look: Look) -> Card:
     blocks: list[Block] = [note(text, "error", look, mark="✗", mark_style="failed")]
     if entity.hint:
         blocks.append(note(entity.hint, "hint", look, mark="→", gap=0))
+    if look.can_retry:
+        blocks.append(Head(0, _retry(look)))
     return Card(blocks)
 
 
@@ -74,8 +76,7 @@ def interruption(entity: Interruption, look: Look) -> Card:
         text = f"Stopped here by {clean_line(entity.author)}"
     else:
         text = "Stopped here"
-    retry = Run("  retry: r", "more", Toggle("retry"))
-    return Card([Head(look.gap, (Run("■ ", "warning"), Run(text, "warning"), retry))])
+    return Card([Head(look.gap, (Run("■ ", "warning"), Run(text, "warning"), *_retry(look)))])
 
 
 def turn_summary(entity: TurnSummary, look: Look) -> Card:
@@ -125,3 +126,7 @@ def _count(number: int) -> str:
     if number < 1000:
         return str(number)
     return f"{number / 1000:.1f}k" if number < 100_000 else f"{number / 1000:,.0f}k"
+
+
+def _retry(look: Look) -> tuple[Run, ...]:
+    return (Run("  retry: r", "more", Toggle("retry")),) if look.can_retry else ()
