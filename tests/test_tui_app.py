@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
 
 from bus.errors import UnknownSession
 from bus.feed import ConnectionChanged
@@ -16,6 +19,7 @@ from tests.support.riffle_app import answered, answering, screen
 from tests.support.scripted_source import Sent, Story
 from tests.support.waiting import wait_until
 from tui.app import Ending
+from tui.clean import is_clean_line
 from tui.cli.commands import Attach, Chat, Replay
 from tui.player import Player
 from tui.replay_source import ReplaySource
@@ -263,6 +267,14 @@ async def test_the_list_of_commands_runs_one(own_home: Path) -> None:
         await wait_until(lambda: app.screen.__class__.__name__ == "HelpScreen")
         await pilot.press("escape")
         assert app.screen is app.session_screen
+
+
+def test_no_control_leaves_the_app_whoever_drew_it(own_home: Path) -> None:
+    drawn = [Segment("a\x1b]52;c;UFdORUQ=\x07b\x9b2J", Style(link="http://evil.example"))]
+    for line_filter in screen(own_home).get_line_filters():
+        drawn = line_filter.apply(drawn, Color(0, 0, 0))
+    assert is_clean_line("".join(segment.text for segment in drawn))
+    assert not any(segment.style and segment.style.link for segment in drawn)
 
 
 async def test_keys_of_the_config_are_used(own_home: Path) -> None:
