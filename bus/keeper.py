@@ -91,9 +91,13 @@ class Keeper:
         lock = open_lock(self._folder / "keeper.lock")
         deadline = time.monotonic() + GONE_SECONDS
         while not try_lock(lock):
-            if answers(self._socket) or time.monotonic() > deadline:
+            kept = answers(self._socket) or time.monotonic() > deadline
+            # Who only looks for a keeper holds the lock for a moment (`has_keeper`), so one look is not enough.
+            if kept and not try_lock(lock):
                 os.close(lock)
                 return None
+            if kept:
+                break
             time.sleep(POLL_SECONDS)
         return lock
 

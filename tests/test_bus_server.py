@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -161,6 +163,30 @@ def test_it_outlives_who_started_it_and_is_stopped_when_nobody_needs_it(
     link.close()
     wait_until_now(lambda: not servers(data) and not keepers(data))
     assert ask(ensure_server(data), "GET key") == "value"
+
+
+def test_a_look_for_a_keeper_is_not_taken_for_one(data: Path) -> None:
+    folder = server_folder(data)
+    looking = os.open(folder / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    running = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(running, fcntl.LOCK_EX)
+    server = socket.create_server(socket_path(folder), family=socket.AF_UNIX)
+    keeper = subprocess.Popen([sys.executable, "-m", "bus.keeper", str(folder.resolve())], cwd=ROOT)
+    server.settimeout(5)
+    try:
+        with server.accept()[0] as asked:  # it has met the lock, and asks whether a server is there
+            os.close(looking)
+            asked.recv(100)
+            asked.sendall(b"+PONG\r\n")
+        with server.accept()[0] as again:  # so it goes on, to adopt the server
+            again.recv(100)
+        assert has_keeper(folder)
+    finally:
+        keeper.kill()
+        keeper.wait()
+        server.close()
+        os.close(running)
 
 
 def test_a_killed_keeper_is_replaced_and_its_server_adopted(data: Path) -> None:
