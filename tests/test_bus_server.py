@@ -169,8 +169,8 @@ def test_a_look_for_a_keeper_is_not_taken_for_one(data: Path) -> None:
     folder = server_folder(data)
     looking = os.open(folder / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(looking, fcntl.LOCK_SH)
-    running = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(running, fcntl.LOCK_EX)
+    held = os.open(folder / "server.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(held, fcntl.LOCK_EX)
     server = socket.create_server(socket_path(folder), family=socket.AF_UNIX)
     keeper = subprocess.Popen([sys.executable, "-m", "bus.keeper", str(folder.resolve())], cwd=ROOT)
     server.settimeout(5)
@@ -186,7 +186,7 @@ def test_a_look_for_a_keeper_is_not_taken_for_one(data: Path) -> None:
         keeper.kill()
         keeper.wait()
         server.close()
-        os.close(running)
+        os.close(held)
 
 
 def test_a_killed_keeper_is_replaced_and_its_server_adopted(data: Path) -> None:
