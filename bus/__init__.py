@@ -11,42 +11,56 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .codec import decode, encode, register, unregister
+    from .durability import Durability
     from .entities import Change, Entity
-    from .errors import BusError
-    from .events import Event, EventSink
-    from .feed import FeedItem
+    from .errors import AccessDenied, BusError, Fenced, LeaseTaken, StoreRefused, StoreUnavailable, UnknownSession
+    from .events import Event, EventSink, Gap
+    from .feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
     from .memory import MemoryStream
     from .meta import Correlation, Metadata, Usage
     from .reader import follow
     from .redis.store import Store, open_store
-    from .session import EngineLease, Prompt, Queue, SessionInfo
+    from .session import ConnectionState, EngineLease, Prompt, Queue, SessionInfo
     from .stream import START, AppendResult, Batch, Entry, Record, Stream, StreamInfo
     from .timeline import Timeline
     from .writer import Writer
 
 __all__ = [
     "START",
+    "AccessDenied",
     "AppendResult",
     "Batch",
     "BusError",
     "Change",
+    "ConnectionChanged",
+    "ConnectionState",
     "Correlation",
+    "Durability",
     "EngineLease",
     "Entity",
+    "EntriesRead",
     "Entry",
     "Event",
     "EventSink",
     "FeedItem",
+    "Fenced",
+    "Gap",
+    "LeaseChanged",
+    "LeaseTaken",
     "MemoryStream",
     "Metadata",
     "Prompt",
     "Queue",
+    "QueueChanged",
     "Record",
     "SessionInfo",
     "Store",
+    "StoreRefused",
+    "StoreUnavailable",
     "Stream",
     "StreamInfo",
     "Timeline",
+    "UnknownSession",
     "Usage",
     "Writer",
     "decode",
@@ -59,15 +73,19 @@ __all__ = [
 
 _HOMES = {
     "codec": ("decode", "encode", "register", "unregister"),
+    "durability": ("Durability",),
     "entities": ("Change", "Entity"),
-    "errors": ("BusError",),
-    "events": ("Event", "EventSink"),
-    "feed": ("FeedItem",),
+    "errors": (
+        *("AccessDenied", "BusError", "Fenced", "LeaseTaken"),
+        *("StoreRefused", "StoreUnavailable", "UnknownSession"),
+    ),
+    "events": ("Event", "EventSink", "Gap"),
+    "feed": ("ConnectionChanged", "EntriesRead", "FeedItem", "LeaseChanged", "QueueChanged"),
     "memory": ("MemoryStream",),
     "meta": ("Correlation", "Metadata", "Usage"),
     "reader": ("follow",),
     "redis.store": ("Store", "open_store"),
-    "session": ("EngineLease", "Prompt", "Queue", "SessionInfo"),
+    "session": ("ConnectionState", "EngineLease", "Prompt", "Queue", "SessionInfo"),
     "stream": ("START", "AppendResult", "Batch", "Entry", "Record", "Stream", "StreamInfo"),
     "timeline": ("Timeline",),
     "writer": ("Writer",),

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .attachment import Attachment
+
 ToolState = Literal["writing", "waiting", "running", "done", "failed", "interrupted"]
 """writing: the model writes the arguments; waiting: asked for, not running yet."""
 
@@ -59,11 +61,13 @@ class Entity:
 
 @dataclass(slots=True, kw_only=True)
 class UserText(Entity):
-    """What a person asked."""
+    """What a person asked. `profile` is the name of the one that it is answered by."""
 
     text: str = ""
     author: str | None = None
     prompt_id: str | None = None
+    profile: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,6 +186,18 @@ class Failure(Entity):
 
 
 @dataclass(slots=True, kw_only=True)
+class CompactedTurns(Entity):
+    """What came before is told to the model as `text`, a summary in Markdown; `undone`: it was taken back."""
+
+    text: TextBuffer = field(default_factory=TextBuffer)
+    turns: int = 0
+    tokens_before: int | None = None
+    tokens_after: int | None = None
+    author: str | None = None
+    undone: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
 class Interruption(Entity):
     """The answer stopped here: by `author`, or because its engine was lost (`reason` is `engine-lost`)."""
 
@@ -279,13 +295,17 @@ class TurnSpan:
 class TimelineState:
     """What is going on now: the running turn and since when, or `idle` with what was known last.
 
-    Tokens are those of the newest turn, over all its provider calls, so far; None where nobody counts.
+    Tokens are those of the newest turn, over all its provider calls, so far; None where nobody counts. `next_try_ms` is
+    when a call that failed is tried again, while that is waited for.
     """
 
     status: Literal["idle", "answering"]
     turn_id: str | None = None
     since_ms: int | None = None
+    next_try_ms: int | None = None
     model: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     stop_reason: str | None = None
+    context_tokens: int = 0
+    """About what the next call sends: what the last one counted, and an estimate for what came since."""

@@ -2,12 +2,14 @@
 
 BusError
 ├── StoreUnavailable     Redis cannot be reached, or does not answer in time: worth another try
+│   └── StoreLoading     it has just started and reads its data: worth waiting
 ├── StoreRefused         Redis answers and refuses: another try gives the same answer
 │   ├── AccessDenied     password or permission
 │   └── WrongKeyType     the key holds something that is not a stream
 ├── Fenced               a newer engine writes to the session: this one must stop
 ├── LeaseTaken           another engine answers the session now
 ├── NoRedisBinary        no usable redis-server on this machine
+├── DamagedArchive       the file of an ended session is cut off or changed
 ├── UnknownSession       no session of that name
 └── AmbiguousSession     several sessions of that name
 """
@@ -25,6 +27,10 @@ class BusError(Exception):
 
 class StoreUnavailable(BusError):
     """Redis cannot be reached, or does not answer in time. Another try may succeed."""
+
+
+class StoreLoading(StoreUnavailable):
+    """Redis has just started and reads its data. It will answer."""
 
 
 class StoreRefused(BusError):
@@ -49,6 +55,10 @@ class LeaseTaken(BusError):
 
 class NoRedisBinary(BusError):
     """No redis-server 6.2 or newer was found, or the one found is older than the data."""
+
+
+class DamagedArchive(BusError):
+    """The file that an ended session was moved to is cut off, changed, or too new to be read."""
 
 
 class UnknownSession(BusError):

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
+from .attachment import Attachment
 from .meta import Correlation, Metadata, Wire
 
 
@@ -85,10 +86,11 @@ class Error(Event):
 
 
 class Status(Event):
-    """A short word on what is going on."""
+    """A short word on what is going on. One that is `passing` (ours) goes away when anything else comes."""
 
     type: Literal["status"] = "status"
     message: str | None = None
+    passing: bool | None = None
 
 
 class Log(Event):
@@ -133,10 +135,11 @@ class DebuggerPause(Event):
 
 
 class RunStarted(Event):
-    """Work on a user's turn begins."""
+    """Work on a user's turn begins, or, with `prompt_id` (ours), on a command that was sent as a prompt."""
 
     type: Literal["run-started"] = "run-started"
     prompt: str | None = None
+    prompt_id: str | None = None
 
 
 class RunFinished(Event):
@@ -275,7 +278,8 @@ class ToolCallFinished(Event):
 class UserMessage(Event):
     """What a person asked. Written by the engine when it takes the prompt up; opens the turn `meta.turn_id`.
 
-    `parent_turn_id` is the turn it follows, `supersedes` the turn it replaces (a retry, an edit).
+    `parent_turn_id` is the turn it follows, `supersedes` the turn it replaces (a retry, an edit). `profile` is the name
+    of the one that it is answered by.
     """
 
     type: Literal["riffle-user-message"] = "riffle-user-message"
@@ -284,6 +288,8 @@ class UserMessage(Event):
     author: str | None = None
     parent_turn_id: str | None = None
     supersedes: str | None = None
+    profile: str | None = None
+    attachments: list[Attachment] | None = None
 
 
 class ProviderBlock(Event):
@@ -299,11 +305,38 @@ class ProviderBlock(Event):
     block_key: str | None = None
 
 
+class Compaction(Event):
+    """From here on the model is told `text`, a summary, instead of all up to and with the turn `through_turn_id`.
+
+    `turns` are summed up, which took `tokens_before` and take `tokens_after` now, as far as anybody counts.
+    """
+
+    type: Literal["riffle-compaction"] = "riffle-compaction"
+    text: str = ""
+    through_turn_id: str = ""
+    turns: int = 0
+    tokens_before: int | None = None
+    tokens_after: int | None = None
+    author: str | None = None
+
+
+class CompactionUndone(Event):
+    """The compaction of the turn `compaction_turn_id` counts no more: the model is told everything again."""
+
+    type: Literal["riffle-compaction-undone"] = "riffle-compaction-undone"
+    compaction_turn_id: str = ""
+    author: str | None = None
+
+
 class Retry(Event):
-    """The engine tries a provider call again in `delay_ms`, for the reason given. `attempt` counts from 1."""
+    """The engine tries a provider call again in `delay_ms`, for the reason given.
+
+    `attempt` counts from 1; there are `attempts` at most.
+    """
 
     type: Literal["riffle-retry"] = "riffle-retry"
     attempt: int = 1
+    attempts: int | None = None
     reason: str = ""
     delay_ms: int = 0
 

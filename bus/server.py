@@ -6,6 +6,7 @@ A keeper process (`keeper`) owns it. Everything lies in one folder of the data f
     redis/server.lock   held by the server itself, through a file that it inherits: free only when it has gone
     redis/server.json   version of the server that wrote the data, path of its socket, its process
     redis/server.log    what the server says; failure: why the last keeper gave up
+    redis/durability    what the server was last asked to keep
     redis/wanted        touched by whoever needs the server, so that it is not stopped in that moment
 
 Standard library only, and little of it: a terminal calls this before anything else.
@@ -21,9 +22,11 @@ import socket
 import stat
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from .errors import NoRedisBinary, StoreUnavailable
+from .durability import Level, level_named
+from .errors import NoRedisBinary, StoreLoading, StoreRefused, StoreUnavailable
 
 START_SECONDS = 15.0
 POLL_SECONDS = 0.01
@@ -34,12 +37,23 @@ MAX_SOCKET_PATH_BYTES = 100
 LOG_TAIL_BYTES = 600
 
 
-def ensure_server(data_dir: Path) -> str:
+def ensure_server(
+    data_dir: Path, durability: Level = "process", on_loading: Callable[[StoreLoading], object] = lambda error: None
+) -> str:
     """The address (unix://…) of this user's Redis server below `data_dir`, which runs when this returns.
 
-    Raises `NoRedisBinary` when the machine has none that is usable, `StoreUnavailable` when it does not come up.
+    It keeps what `durability` says from then on, for everybody who uses it: the last one who asks decides. One that
+    reads its data is waited for, however long that takes; `on_loading` is told so, once.
+    Raises `NoRedisBinary` when the machine has none that is usable, `StoreUnavailable` when it does not come up,
+    `StoreRefused` for the level `replica`.
     """
+    if durability == "replica":
+        raise StoreRefused(
+            "The Redis server of riffle's own has no replicas.",
+            "Choose memory, process or disk for redis.durability, or name a server that has some in redis.url.",
+        )
     folder = server_folder(data_dir)
+    write_whole(folder / "durability", durability)
     path = socket_path(folder)
     touch(folder / "wanted")
     deadline = time.monotonic() + START_SECONDS
@@ -48,6 +62,10 @@ def ensure_server(data_dir: Path) -> str:
     # Where a keeper died and left its server, a new one takes the server over.
     while not (answers(path) and has_keeper(folder)):
         now = time.monotonic()
+        if is_loading(path):
+            deadline = now + START_SECONDS
+            on_loading(StoreLoading("The Redis server of riffle reads its data.", "It will answer when it has."))
+            on_loading = _say_nothing
         if now >= deadline:
             raise StoreUnavailable(f"The Redis server of riffle does not start ({folder}).", _log_tail(folder))
         if keeper is not None:
@@ -55,6 +73,7 @@ def ensure_server(data_dir: Path) -> str:
         if keeper is None and now >= respawn_at and not has_keeper(folder):
             keeper, respawn_at = _spawn_keeper(folder), now + RESPAWN_SECONDS
         time.sleep(POLL_SECONDS)
+    keep_what(durability, path)
     return f"unix://{path}"
 
 
@@ -69,6 +88,44 @@ def start_server_early(data_dir: Path) -> None:
         wanted = True
     if wanted:
         _spawn_keeper(folder)
+
+
+def keep_what(durability: Level, path: str) -> None:
+    """Make the running server at that socket keep what `durability` says. Raises `StoreUnavailable` when it cannot."""
+    try:
+        with contextlib.closing(Link(path)) as link:
+            kept_nothing = "aof_enabled:0" in link.ask("INFO persistence")
+            for setting in (
+                f"appendonly {'no' if durability == 'memory' else 'yes'}",
+                f"appendfsync {'always' if durability == 'disk' else 'everysec'}",
+            ):
+                if (answer := link.ask(f"CONFIG SET {setting}")) != "OK":
+                    raise StoreUnavailable(f"The Redis server of riffle does not take {setting!r}: {answer}.")
+            if kept_nothing and durability != "memory":
+                _wait_for_rewrite(link)
+    except OSError as error:
+        raise StoreUnavailable(f"The Redis server of riffle has gone: {error}.", "Try again.") from None
+
+
+def _wait_for_rewrite(link: Link) -> None:
+    """What was only in memory is written to a new file now: before it is there, nothing new is safe either."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        persistence = link.ask("INFO persistence")
+        if "aof_rewrite_in_progress:0" in persistence and "aof_rewrite_scheduled:0" in persistence:
+            return
+        if time.monotonic() > deadline:
+            raise StoreUnavailable("The Redis server of riffle still writes to its disk what it had in memory.")
+        time.sleep(POLL_SECONDS)
+
+
+def level_wanted(folder: Path) -> Level:
+    """What the server there was last asked to keep."""
+    try:
+        text = (folder / "durability").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    return level_named(text) or "process"
 
 
 def has_keeper(folder: Path) -> bool:
@@ -111,11 +168,24 @@ def socket_path(folder: Path) -> str:
 
 def answers(path: str) -> bool:
     """Whether a server answers at that socket and has loaded its data."""
+    return _ping(path) == "PONG"
+
+
+def is_loading(path: str) -> bool:
+    """Whether the server at that socket has started, and reads its data."""
+    return _ping(path).startswith("LOADING")
+
+
+def _ping(path: str) -> str:
     try:
         with contextlib.closing(Link(path)) as link:
-            return link.ask("PING") == "PONG"
+            return link.ask("PING")
     except OSError:
-        return False
+        return ""
+
+
+def _say_nothing(error: StoreLoading) -> None:
+    pass
 
 
 class Link:
@@ -135,15 +205,17 @@ class Link:
         return self._socket.fileno()
 
     def ask(self, command: str) -> str:
-        """The text of the answer, an error's included."""
+        """The text of the answer, an error's included; empty where it is nothing."""
         self._socket.sendall(command.encode() + b"\r\n")
         answer = self._receive_until(b"\r\n", b"")
         head, _, rest = answer.partition(b"\r\n")
         if not head.startswith(b"$"):
             return head[1:].decode(errors="replace")
-        while len(rest) < int(head[1:]) + 2:
+        if (size := int(head[1:])) < 0:
+            return ""
+        while len(rest) < size + 2:
             rest += self._receive()
-        return rest[: int(head[1:])].decode(errors="replace")
+        return rest[:size].decode(errors="replace")
 
     def close(self) -> None:
         """Close the connection."""
@@ -165,6 +237,16 @@ def touch(path: Path) -> None:
     """Set the file's time to now; make it if needed."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     os.utime(path)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that readers see whole or not at all, and its owner alone."""
+    new = path.with_suffix(f".{os.getpid()}.new")
+    with open(
+        os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
+    ) as file:
+        file.write(text)
+    new.replace(path)
 
 
 def _make_private(folder: Path) -> None:

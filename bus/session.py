@@ -6,8 +6,12 @@ All times are Unix milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from .attachment import Attachment
+from .numbers import number
 
 Answering = Literal["private", "pool"]
 """Which engine may answer: the one that the owner's chat started, or any `riffle engine`."""
@@ -34,9 +38,32 @@ class SessionInfo:
     stream_epoch: str = ""
 
 
+def read_info(session_id: str, raw: Mapping[bytes, bytes], *, live: bool) -> SessionInfo:
+    """A session's meta as it is kept; odd values there become the defaults."""
+    meta = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in raw.items()}
+    answering: Answering = "pool" if meta.get("answering") == "pool" else "private"
+    return SessionInfo(
+        id=session_id,
+        title=meta.get("title", ""),
+        model=meta.get("model", ""),
+        created_ms=number(meta.get("created_ms")) or 0,
+        updated_ms=number(meta.get("updated_ms")) or 0,
+        messages=number(meta.get("messages")) or 0,
+        live=live,
+        answering=answering,
+        owner=meta.get("owner", ""),
+        cwd=meta.get("cwd", ""),
+        version=meta.get("version", ""),
+        stream_epoch=meta.get("stream_epoch", ""),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineLease:
-    """Who answers a session now. `epoch` fences its writes; `busy` while it works on a turn."""
+    """Who answers a session now. `epoch` fences its writes; `busy` while it works on a turn.
+
+    `trouble` is why what it says does not get into the stream at the moment; empty where it does.
+    """
 
     engine_id: str
     epoch: int
@@ -45,11 +72,15 @@ class EngineLease:
     version: str
     busy: bool
     started_ms: int
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """A prompt on its way to an engine. `id` makes a repeated submit harmless; model and profile travel with it."""
+    """A prompt on its way to an engine. `id` makes a repeated submit harmless; model and profile travel with it.
+
+    `options` are the settings of the profile, and a `command` where nothing is asked.
+    """
 
     id: str
     text: str
@@ -59,6 +90,12 @@ class Prompt:
     supersedes: str | None = None
     submitted_ms: int = 0
     options: dict[str, str] = field(default_factory=dict[str, str])
+    attachments: tuple[Attachment, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What the engine is to do instead of an answer; empty: it is to answer."""
+        return self.options.get("command", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ has a cursor of its own, the id of the last entry that it has taken in; consumer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from .events import Event
 
@@ -16,8 +16,8 @@ START = "0-0"
 """The position before the first entry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+# A tuple, because there is one for every token, and a frozen dataclass takes four times as long to make.
+class Entry(NamedTuple):
     """One stream entry, read.
 
     `id` is its position; empty where a reader says by a `Gap` that entries are missing. `ts` is the writer's clock in
@@ -49,7 +49,8 @@ class Batch:
     """Records `first_seq`, `first_seq + 1`, … of `writer` in `epoch`. A retry sends the very same batch again.
 
     `follows` is the record that must stand before them, `first_seq - 1` if None. It is lower where the records between
-    are lost for good and the first of these says so.
+    are lost for good. `base` is the number `n` of the entry before the writer's record 1, where it is known: then an
+    entry that is written again keeps its number, and lost ones leave a hole.
     """
 
     writer: str
@@ -57,6 +58,7 @@ class Batch:
     first_seq: int
     records: Sequence[Record]
     follows: int | None = None
+    base: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,20 @@ class StreamInfo:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`length` entries up to `last_id`, as they came. `decode` reads those from one index to another."""
+
+    length: int
+    last_id: str
+    decode: Callable[[int, int], list[Entry]]
+
+
+def page_of(entries: list[Entry]) -> Page:
+    """A page of entries that are decoded already."""
+    return Page(len(entries), entries[-1].id if entries else START, lambda begin, end: entries[begin:end])
+
+
 class Stream(Protocol):
     """A log of events. Every call raises a `BusError` when the store cannot be reached or refuses."""
 
@@ -97,6 +113,10 @@ class Stream(Protocol):
 
     async def read(self, after: str = START, count: int = 500) -> list[Entry]:
         """The next entries after the position `after`, `count` at most; empty at the end."""
+        ...
+
+    async def fetch(self, after: str, count: int) -> Page:
+        """As `read`, not decoded yet."""
         ...
 
     async def read_last(self, count: int) -> list[Entry]:

@@ -13,8 +13,8 @@ from . import builtin_events as wire
 from . import events as ev
 from .entities import Change, Entity, TimelineState, TurnSpan
 from .events import Event
+from .fold import context, notices, provider_tools, segments, tools, turns
 from .fold import loss as losses
-from .fold import notices, provider_tools, segments, tools, turns
 from .fold.board import Board, Turn
 from .fold.cost import total
 
@@ -48,7 +48,7 @@ class Timeline:
     @property
     def state(self) -> TimelineState:
         """What is going on now."""
-        return _state(self._board.turn)
+        return _state(self._board)
 
     def get(self, entity_id: str) -> Entity | None:
         """The entity of that id."""
@@ -64,6 +64,8 @@ class Timeline:
             return []
         if self._loss is not None:
             self._reconsider_loss(event)
+        if board.wait is not None:
+            notices.end_wait(board, board.wait)
         if type(event) is ev.Partial or type(event) is ev.PartialThinking:
             segments.fold_delta(board, event)
         else:
@@ -161,6 +163,10 @@ def _fold_aside(board: Board, event: Event) -> None:
             notices.fold_mode_switch(board, event)
         case ev.Gap():
             notices.fold_gap(board, event)
+        case ev.Compaction():
+            context.fold_compaction(board, event)
+        case ev.CompactionUndone():
+            context.fold_compaction_undone(board, event)
         case ev.Log() | ev.Status() | ev.Retry() | ev.DebuggerPause():
             notices.fold_notice(board, event)
         case _:
@@ -179,7 +185,8 @@ def _span(turn: Turn) -> TurnSpan:
     )
 
 
-def _state(turn: Turn | None) -> TimelineState:
+def _state(board: Board) -> TimelineState:
+    turn = board.turn
     if turn is None:
         return TimelineState(status="idle")
     messages = turn.messages
@@ -187,8 +194,10 @@ def _state(turn: Turn | None) -> TimelineState:
         status="idle" if turn.over else "answering",
         turn_id=turn.id,
         since_ms=turn.started_ms,
+        next_try_ms=board.wait.until_ms if board.wait else None,
         model=next((message.model for message in reversed(messages) if message.model), None),
         input_tokens=total(message.input_tokens for message in messages),
         output_tokens=total(message.output_tokens for message in messages),
         stop_reason=messages[-1].stop_reason if messages else None,
+        context_tokens=board.context_tokens,
     )

@@ -1,6 +1,6 @@
 """The writer: takes events at once, and brings them into the stream, each exactly once and in order.
 
-One task, one batch in flight, the same bytes again until the stream has answered. While a batch is away, adjacent
+One task, one batch in flight, the same records again until the stream has answered. While a batch is away, adjacent
 deltas of one segment merge; an idle writer writes at once. When Redis is away, events wait in a journal; only when
 that is full does `publish` wait, and with it the provider.
 """
@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
 from .codec import encode
 from .errors import BusError, Fenced, StoreUnavailable
 from .events import Error, Event, Final, Interrupt, RunFailed, RunFinished, RunStopped
-from .journal import Block, Journal
+from .journal import BATCH_BYTES, Block, Journal
 from .oversize import MAX_ENTRY_BYTES, lay_aside
 from .retry import insist
 from .segments import MAX_CHARS, Delta, Merge, Segments, as_delta
@@ -24,6 +25,11 @@ from .stream import AppendResult, Batch, Record
 
 MERGED_CHARS = 4 * 1024
 BATCHES_APART_SECONDS = 0.008
+RETRIED_BYTES = 32 * 1024
+"""After a batch did not get through, one of so many bytes is tried: over a bad link it has a chance, and a dead link is
+noticed soon. While it goes well each batch may be twice as big as the one before.
+"""
+
 JOURNAL_BYTES = 8 * 1024 * 1024
 
 
@@ -70,32 +76,53 @@ class Writer:
         self._failure: BusError | None = None
         self._more = asyncio.Event()
         self._progress = asyncio.Condition()
+        self._most_bytes = BATCH_BYTES
         self.trouble: StoreUnavailable | None = None
 
     async def publish(self, event: Event) -> None:
         """Take `event`. Returns at once, but waits while the journal is full.
 
-        Raises `Fenced` when another engine has taken over, `StoreRefused` when Redis refuses for good.
+        Raises `Fenced` when a newer writer is there, `StoreRefused` when Redis refuses for good, and another `BusError`
+        after `aclose`.
         """
         self._take(event)
         self._wake()
-        if self._waiting_bytes > self._limit:
-            await self._until(lambda: self._waiting_bytes <= self._limit)
+        if self.waiting_bytes > self._limit:
+            await self._until(lambda: self.waiting_bytes <= self._limit)
 
     async def flush(self) -> None:
         """Wait until everything that was published is in the stream."""
         self._wake()
         await self._until(lambda: self._merge is None and not self._journal.waiting)
 
-    async def aclose(self) -> None:
-        """Write the rest, and stop. A writer that has failed just stops."""
+    async def aclose(self, *, patience: float | None = None) -> int:
+        """Write the rest, and stop; how many events the stream is not known to hold. One that has failed just stops.
+        Whoever still publishes or waits is told so.
+
+        `patience`: after so many seconds in which nothing could be written the rest is given up; None: never.
+        """
         try:
             if not self._failure:
-                await self.flush()
+                await self._flush_while_it_goes_on(patience)
         finally:
             if self._task:
                 self._task.cancel()
                 await asyncio.wait([self._task])
+        self._seal()
+        if not self._failure:
+            self._failure = BusError("Nothing is written any more: this writer is closed.", "Make a new one.")
+        await self._tell()
+        return self._journal.waiting_records
+
+    async def _flush_while_it_goes_on(self, patience: float | None) -> None:
+        left = -1
+        while left != (left := self._journal.waiting_records):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self.flush()
+                    return
+            if self.trouble:
+                return
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,7 +135,8 @@ class Writer:
     # -- taking ------------------------------------------------------------------------------------------------
 
     @property
-    def _waiting_bytes(self) -> int:
+    def waiting_bytes(self) -> int:
+        """How much was published and is not in the stream yet, in bytes of payload."""
         return self._journal.waiting_bytes + (self._merge.length if self._merge else 0)
 
     def _take(self, event: Event) -> None:
@@ -185,31 +213,30 @@ class Writer:
         await self._tell()
 
     async def _write_batch(self) -> None:
-        batch, blocks = self._journal.batch(self._writer, self._epoch)
-        result = await self._insist(batch, blocks)
+        batch, result = await insist(self._append, self._note)
         match result.status:
             case "ok" | "duplicate":
-                self._journal.written(batch.first_seq + len(batch.records) - 1)
+                self._journal.written(batch.first_seq + len(batch.records) - 1, base=result.n - result.last_seq)
             case "gap":
-                self._journal.rewind(result.last_seq, _now())
+                self._journal.rewind(result.last_seq)
             case "fenced":
                 raise Fenced(
-                    "Another engine has taken this session over, or it was deleted: this one may not write to it.",
-                    "Look at the session with `riffle attach`: the other engine answers there.",
+                    f"{self._writer} may not write to this session in epoch {self._epoch}: "
+                    "another engine or producer has taken this session over, or it was deleted.",
+                    "An engine: look at the session with `riffle attach`, the other one answers there. "
+                    "A producer of your own: begin with a greater epoch than the session has.",
                 )
 
-    async def _insist(self, batch: Batch, blocks: list[Block]) -> AppendResult:
-        """Append the batch, again and again until the stream has answered."""
+    async def _append(self) -> tuple[Batch, AppendResult]:
+        """Append the next records. What the stream holds already of those that were sent before does no harm."""
+        batch, blocks = self._journal.batch(self._writer, self._epoch, self._most_bytes)
+        for block in blocks:
+            await self._stream.put_block(block.key, block.data)
+        return batch, await self._stream.append(batch)
 
-        async def append() -> AppendResult:
-            for block in blocks:
-                await self._stream.put_block(block.key, block.data)
-            return await self._stream.append(batch)
-
-        def note(trouble: StoreUnavailable | None) -> None:
-            self.trouble = trouble
-
-        return await insist(append, note)
+    def _note(self, trouble: StoreUnavailable | None) -> None:
+        self.trouble = trouble
+        self._most_bytes = RETRIED_BYTES if trouble else min(2 * self._most_bytes, BATCH_BYTES)
 
     async def _tell(self) -> None:
         async with self._progress:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from bus.events import Event, RunFailed, RunFinished, RunStarted, RunStopped, ToolCallExecute, UserMessage
+from bus.events import Event, Final, RunFailed, RunFinished, RunStarted, RunStopped, ToolCallExecute, UserMessage
+from bus.meta import Metadata
 from bus.redis.answered import Answered
-from bus.redis.seat import ClaimedPrompt, SessionSeat
 from bus.redis.store import Store
 from bus.retry import insist
-from bus.session import OnLoss, Prompt, SessionInfo
+from bus.session import OnLoss, SessionInfo
+from tests.support.prompts import answer, claimed, prompt, seat
 from tests.support.redis_server import RedisServer
 
-LEASE_SECONDS = 0.6
 LOST = RunStopped(reason="engine-lost")
 
 
@@ -21,28 +21,8 @@ async def session(store: Store) -> str:
     return (await store.create_session(SessionInfo(id="s1"))).id
 
 
-def prompt(name: str, on_loss: OnLoss = "stop") -> Prompt:
-    return Prompt(id=name, text=f"ask {name}", author="ann@box", on_loss=on_loss)
-
-
-def seat(store: Store, name: str = "e1") -> SessionSeat:
-    return store.seat("s1", engine_id=name, lease_seconds=LEASE_SECONDS, idle_seconds=10)
-
-
-async def claimed(at: SessionSeat) -> ClaimedPrompt:
-    work = await at.next_work()
-    assert work
-    return work
-
-
-async def answer(at: SessionSeat, work: ClaimedPrompt) -> None:
-    await at.sink.publish(UserMessage(text=work.text, prompt_id=work.prompt_id))
-    await at.sink.publish(RunFinished())
-    await at.sink.flush()
-
-
-def begun(name: str = "p1") -> UserMessage:
-    return UserMessage(prompt_id=name)
+def begun(name: str = "p1", turn_id: str | None = None) -> UserMessage:
+    return UserMessage(prompt_id=name, meta=Metadata(turn_id=turn_id))
 
 
 @pytest.mark.parametrize(
@@ -61,16 +41,20 @@ def begun(name: str = "p1") -> UserMessage:
         ([begun(), RunFailed()], "retry", False),
         ([begun(), RunStopped(reason="interrupt")], "retry", False),
         ([begun(), LOST, begun("other"), ToolCallExecute(), RunFinished()], "retry", True),
+        ([begun(), Final(meta=Metadata(stop_reason="stop"))], "retry", False),
+        ([begun(), Final(meta=Metadata(stop_reason="tool_use"))], "retry", True),
+        ([begun("p1", "t1"), LOST, RunFailed(meta=Metadata(turn_id="elsewhere"))], "retry", True),
+        ([begun("p1", "t1"), LOST, begun("p1", "t2"), RunFailed(meta=Metadata(turn_id="t2"))], "retry", False),
     ],
 )
 def test_what_the_stream_says_of_a_prompt_decides(events: list[Event], on_loss: OnLoss, may: bool) -> None:
     answered = Answered()
     for event in [*events, *events]:
         answered.take(event)
-    assert answered.may_answer(prompt("p1", on_loss)) is may
+    assert answered.may_answer(prompt("p1", on_loss=on_loss)) is may
 
 
-async def test_an_answer_that_was_finished_when_its_engine_died_is_not_given_again(store: Store, session: str) -> None:
+async def test_p04_an_answer_that_was_whole_when_its_engine_died_is_not_given_again(store: Store, session: str) -> None:
     await store.submit(session, prompt("p1", on_loss="retry"))
     await store.submit(session, prompt("p2"))
     dead = seat(store, "dead")
@@ -96,7 +80,7 @@ async def test_a_redis_that_forgot_that_a_prompt_was_answered_is_not_believed(
         assert (await claimed(at)).prompt_id == "p2"
 
 
-async def test_a_redis_that_forgot_even_the_claim_is_not_believed(
+async def test_p05_a_redis_that_forgot_even_the_claim_is_not_believed(
     redis_server: RedisServer, store: Store, session: str
 ) -> None:
     await store.submit(session, prompt("p1"))

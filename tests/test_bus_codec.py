@@ -63,6 +63,25 @@ def test_delta_that_is_not_slim_is_read_as_any_other(change: dict[str, Any]):
     assert codec.decode(payload.encode()) == codec.decode(payload)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"plain", b"", "é 漢 👩‍💻  ".encode(), b"\\n\\u0041", b"\\ud83d\\ude00", b"\\ud800", b"a\\", b"a\nb", b"\x7f",
+        b"\xff", b"\\x", b'a","correlation":{"segment_id":"x"},"offset":1}',
+    ],
+)  # fmt: skip
+def test_a_text_of_a_slim_delta_is_the_same_on_both_paths(text: bytes):
+    for place in (b'a \\"b\\"', b'"m1"', b'"s"'):
+        payload = SLIM.replace(place, text if place.startswith(b"a") else b'"%b"' % text)
+        assert codec.decode(payload) == codec.decode(payload.decode(errors="replace"))
+
+
+@pytest.mark.parametrize("offset", [b"0", b"007", b"-1", b"1.0", b"1e3", b"9" * 18, b"9" * 30, "٣".encode()])
+def test_an_offset_of_a_slim_delta_is_the_same_on_both_paths(offset: bytes):
+    payload = SLIM.replace(b":7}", b":%b}" % offset)
+    assert codec.decode(payload) == codec.decode(payload.decode())
+
+
 def test_thinking_delta():
     payload = SLIM.replace(b'"partial"', b'"partial-thinking"')
     event = codec.decode(payload)
@@ -102,18 +121,18 @@ def test_encode_order_and_absent_fields():
         (9007199254740993, "9007199254740993"),
     ],
 )
-def test_numbers_are_written_as_go_writes_them(number: float, written: str):
+def test_d04_numbers_are_written_as_go_writes_them(number: float, written: str):
     assert codec.encode(Log(fields={"n": number})).endswith(f'"fields":{{"n":{written}}}}}'.encode())
 
 
-def test_lone_surrogates_never_reach_the_wire():
+def test_d05_lone_surrogates_never_reach_the_wire():
     assert codec.encode(Final(text="a\ud83db")).endswith('"text":"a\ufffdb"}'.encode())
     event = codec.decode(b'{"type":"final","text":"\\ud83d"}')
     assert isinstance(event, Final)
     assert event.text == "\ufffd"
 
 
-def test_unknown_type_is_carried_whole():
+def test_d01_unknown_type_is_carried_whole():
     payload = b'{"type":"acme-x","meta":{"message_id":"m1","extra":{"a":null}},"b":[1,{"c":null}],"d":null}'
     event = codec.decode(payload)
     assert isinstance(event, Unknown)
@@ -211,7 +230,7 @@ def test_registered_decoder_and_encoder():
         codec.unregister("acme-progress")
 
 
-def test_any_bytes_decode():
+def test_d02_any_bytes_decode():
     chance = random.Random(7)
     seeds = [SLIM, b'{"type":"tool-call","meta":{"extra":{"a":[1,2]}},"tool_call":{"id":"c","name":"n","input":"{}"}}']
     for _ in range(4000):

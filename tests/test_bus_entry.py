@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from bus.codec import encode
-from bus.entry import PlainText, pair_up, position, position_before, read_entry, read_metadata, write_fields
+from bus.entry import PlainText, pair_up, position, position_before, read_entry, read_flat, read_metadata, write_fields
 from bus.events import Broken, Final, Partial, Unknown
 from bus.meta import ZERO_ID
 from bus.stream import START, Record
@@ -53,19 +53,68 @@ def test_the_order_of_fields_means_nothing() -> None:
     assert isinstance(entry.event, Partial)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {b"v": b"2"},
+        {b"v": b""},
+        {b"metadata": b"\x80"},
+        {b"metadata": b"\xff"},
+        {b"ts": b"x"},
+        {b"ts": b"1" * 21},
+        {b"n": b"-1"},
+        {b"q": b""},
+        {b"e": b"1.5"},
+        {b"w": b"\xff"},
+        {b"w": b""},
+        {b"e": b""},
+        {b"payload": b"nonsense"},
+        {b"more": b"1"},
+    ],
+)
+def test_an_entry_as_we_write_it_is_read_as_any_other(change: dict[bytes, bytes]) -> None:
+    flat = [raw(part) for part in write_fields(Record(PAYLOAD, 1234), writer="w1", epoch=7, seq=3)]
+    fields = {**pair_up(flat), b"n": b"9", **change}
+    assert read_flat("5-1", [part for pair in fields.items() for part in pair]) == read_entry("5-1", fields)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 17])
+def test_an_entry_that_is_not_whole_is_read_as_any_other(cut: int) -> None:
+    flat = [raw(part) for part in write_fields(Record(PAYLOAD, 1234), writer="w1", epoch=7, seq=3)] + [b"n", b"9"]
+    assert read_flat("5-1", flat[:-cut]) == read_entry("5-1", pair_up(flat[:-cut]))
+
+
+def test_a_plain_text_stream_may_have_our_fields_too() -> None:
+    flat = [raw(part) for part in write_fields(Record(PAYLOAD, 1234), writer="w1", epoch=7, seq=3)] + [b"n", b"9"]
+    event = read_flat("5-1", flat, PlainText("payload")).event
+    assert isinstance(event, Partial)
+    assert event.delta == PAYLOAD.decode()
+
+
 def test_a_foreign_entry_has_the_time_of_its_id() -> None:
     entry = read_entry("1700000000000-3", {b"payload": PAYLOAD})
     assert (entry.ts, entry.n, entry.writer) == (1700000000000, None, None)
     assert isinstance(entry.event, Partial)
 
 
+@pytest.mark.parametrize("change", [{b"w": b""}, {b"e": b"x"}, {b"q": b""}, {b"n": b"-1"}])
+def test_who_wrote_an_entry_and_its_number_are_believed_only_together(change: dict[bytes, bytes]) -> None:
+    ours = {b"payload": PAYLOAD, b"w": b"w", b"e": b"2", b"q": b"4", b"n": b"9"}
+    for fields in ({**ours, **change}, {name: ours[name] for name in ours if name not in change}):
+        entry = read_entry("5-0", fields)
+        assert (entry.writer, entry.epoch, entry.seq, entry.n) == (None, None, None, None)
+    entry = read_entry("5-0", ours, PlainText("payload"))
+    assert (entry.writer, entry.epoch, entry.seq, entry.n) == (None, None, None, None)
+
+
 @pytest.mark.parametrize("number", [b"", b"-1", b"x", b"1.5", "٣".encode(), b"9" * 5000])
-def test_odd_numbers_are_left_out(number: bytes) -> None:
+def test_d02_odd_numbers_are_left_out(number: bytes) -> None:
     entry = read_entry("5-0", {b"payload": PAYLOAD, b"n": number, b"e": number, b"q": number, b"ts": number})
     assert (entry.n, entry.epoch, entry.seq, entry.ts) == (None, None, None, 5)
 
 
-def test_a_newer_wire_is_carried_and_said() -> None:
+def test_d01_a_newer_wire_is_carried_and_said() -> None:
     event = read_entry("5-0", {b"payload": PAYLOAD, b"v": b"2"}).event
     assert isinstance(event, Broken)
     assert "wire version 2" in event.reason
@@ -73,7 +122,7 @@ def test_a_newer_wire_is_carried_and_said() -> None:
 
 
 @pytest.mark.parametrize("payload", [b"", b"nonsense", b"\xff\xfe", b"[]", b"[" * 100_000])
-def test_what_cannot_be_read_is_broken_and_never_raises(payload: bytes) -> None:
+def test_d02_what_cannot_be_read_is_broken_and_never_raises(payload: bytes) -> None:
     entry = read_entry("5-0", {b"_watermill_message_uuid": b"", b"payload": payload})
     assert isinstance(entry.event, Broken)
     assert entry.event.reason
@@ -124,7 +173,7 @@ def test_the_position_before(entry_id: str, before: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-1", "abc", "5-", "5-x", "$", "9" * 30])
-def test_what_is_no_position_is_refused(text: str) -> None:
+def test_v06_what_is_no_position_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a position"):
         position(text)
     assert position("7") == (7, 0)

@@ -1,9 +1,13 @@
-"""A producer written from docs/delivery.md alone, without a line of ours: what it writes is counted like our own."""
+"""A producer written from docs/delivery.md alone, without a line of ours: what it writes is counted like our own.
+
+It has the rights of a producer and no others.
+"""
 
 from __future__ import annotations
 
 import re
 import socket
+import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -12,7 +16,9 @@ from typing import Any
 
 import pytest
 
-from bus.redis.store import Store
+from bus.reader import read_all
+from bus.redis.roles import set_user
+from bus.redis.store import Store, open_store
 from bus.session import SessionInfo
 from tests.support.redis_server import RedisServer
 from tests.support.viewer import Viewer
@@ -29,8 +35,10 @@ class Producer:
         self._socket.connect(path)
         self._answers = self._socket.makefile("rb")
         self._session = session
+        self._ask("AUTH", "riffle-producer", "CHANGE-ME")
         self.writer = uuid.uuid4().hex
-        self.epoch = int(self._ask("HGET", f"riffle:{{{session}}}:state", "e") or 0) + 1
+        before = int(self._ask("HGET", f"riffle:{{{session}}}:state", "e") or 0)
+        self.epoch = max(before + 1, time.time_ns() // 1_000_000)
 
     def write(self, first: int, *deltas: str, follows: int | None = None) -> tuple[str, int, int]:
         """Append deltas with numbers from `first` on: {status, last, n}."""
@@ -66,6 +74,8 @@ class Producer:
                 return None if rest == b"-1" else self._answers.read(int(rest) + 2)[:-2]
             case b":":
                 return int(rest)
+            case b"+":
+                return rest.decode()
             case _:
                 raise AssertionError(line)
 
@@ -73,6 +83,7 @@ class Producer:
 @pytest.fixture
 async def producer(redis_server: RedisServer, store: Store) -> AsyncIterator[Producer]:
     await store.create_session(SessionInfo(id="s1"))
+    redis_server.command(set_user("producer", (await store.server_info()).numbers))
     with closing(Producer(redis_server.socket, "s1")) as made:
         yield made
 
@@ -110,6 +121,34 @@ async def test_a_greater_epoch_fences_it(producer: Producer, store: Store, redis
     assert producer.write(2, "c") == ("fenced", 1, 2)
     async with Viewer(store.watch("s1")) as viewer:
         await viewer.sees("a", "b")
+
+
+async def test_what_it_writes_while_the_session_lies_in_a_file_comes_behind_that(
+    redis_server: RedisServer, producer: Producer, tmp_path: Path
+) -> None:
+    store = await open_store(redis_server.url, client_name="t", archive=tmp_path)
+    assert producer.write(1, "a", "b", "c") == ("ok", 3, 3)
+    assert await store.archiving.put_away("s1", before_ms=time.time_ns() // 1_000_000 + 60_000)
+    with closing(Producer(redis_server.socket, "s1")) as later:
+        assert later.write(1, "d", "e") == ("ok", 2, 5)
+        wanted = [("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5)]
+        assert await _shown(store) == wanted
+        assert [entry.n for entry in await store.stream("s1").read_last(3)] == [3, 4, 5]
+        assert [entry.n for entry in await store.stream("s1").read(count=4)] == [1, 2, 3, 4]
+        info = await store.stream("s1").info()
+        assert (info.length, info.n) == (5, 5)
+        async with Viewer(store.watch("s1")) as viewer:
+            await viewer.sees("a", "b", "c", "d", "e")
+            assert later.write(3, "f") == ("ok", 3, 6)
+            await viewer.sees("a", "b", "c", "d", "e", "f")
+    await store.archiving.bring_back("s1")
+    assert await _shown(store) == [*wanted, ("f", 6)]
+    await store.close()
+
+
+async def _shown(store: Store) -> list[tuple[str, int | None]]:
+    entries = await read_all(store.stream("s1"))
+    return [(getattr(entry.event, "delta", entry.event.type), entry.n) for entry in entries]
 
 
 def test_the_pages_point_to_what_there_is() -> None:

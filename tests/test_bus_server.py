@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bus.errors import NoRedisBinary, StoreUnavailable
+from bus.errors import NoRedisBinary, StoreLoading, StoreUnavailable
 from bus.redis.store import open_store
 from bus.redis_binary import choose_binary, parse_version
 from bus.server import (
@@ -216,6 +216,28 @@ def test_a_killed_server_is_started_again_with_its_data(data: Path) -> None:
     wait_until_now(lambda: [process for process in servers(data) if process.pid != server.pid])
     assert ask(ensure_server(data), "GET key") == "value"
     assert len(keepers(data)) == 1
+
+
+def test_r05_a_server_that_reads_its_data_is_waited_for(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binary = tmp_path / "redis-server"
+    slow = '[ "$1" = - ] && set -- - --key-load-delay 500'
+    binary.write_text(f'#!/bin/sh\n{slow}\nexec {choose_binary().path} "$@"\n')
+    binary.chmod(0o755)
+    monkeypatch.setenv("RIFFLE_REDIS_SERVER", str(binary))
+    url = ensure_server(data)
+    ask(url, "EVAL \"redis.replicate_commands() for i = 1, 6000 do redis.call('SET', i, i) end\" 0")
+    monkeypatch.setattr("bus.server.START_SECONDS", 1.5)
+    (server,) = servers(data)
+    server.kill()
+    said: list[StoreLoading] = []
+    assert ask(ensure_server(data, on_loading=said.append), "GET 6000") == "6000"
+    assert [str(error) for error in said] == ["The Redis server of riffle reads its data."]
+
+
+def test_the_answer_nothing_is_an_empty_text(data: Path) -> None:
+    assert ask(ensure_server(data), "GET nothing") == ""
 
 
 def test_while_an_old_server_is_going_no_new_one_starts(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from bus.codec import encode
-from bus.errors import AccessDenied, StoreRefused, StoreUnavailable, WrongKeyType
+from bus.errors import StoreRefused, StoreUnavailable, WrongKeyType
 from bus.events import Broken, Partial
 from bus.memory import MemoryStream
-from bus.redis.connection import Connection, safe_url
 from bus.redis.keys import SessionKeys
 from bus.redis.store import Store, open_store
 from bus.redis.stream import RedisStream
+from bus.redis_binary import RedisBinary
 from bus.stream import START, AppendResult, Batch, Record
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.every_redis
 
 AnyStream = MemoryStream | RedisStream
 
 
 @pytest.fixture(params=["memory", "redis"])
-async def stream(request: pytest.FixtureRequest) -> AsyncIterator[AnyStream]:
+async def stream(request: pytest.FixtureRequest, redis_binary: RedisBinary) -> AsyncIterator[AnyStream]:
     if request.param == "memory":
         yield MemoryStream()
     else:
@@ -79,6 +82,15 @@ async def test_a_batch_may_say_that_what_is_between_is_lost(stream: AnyStream) -
     assert await stream.append(batch(9, 1, follows=2)) == AppendResult("duplicate", 9, 3)
 
 
+async def test_what_is_written_again_keeps_its_number_and_what_is_lost_leaves_a_hole(stream: AnyStream) -> None:
+    first = await stream.append(batch(1, 3, writer="old"))
+    second = await stream.append(replace(batch(1, 2, epoch=2), base=first.n))
+    assert (second.n, second.n - second.last_seq) == (5, 3)
+    assert await stream.append(replace(batch(7, 1, epoch=2, follows=2), base=3)) == AppendResult("ok", 7, 10)
+    assert await stream.append(replace(batch(6, 3, epoch=2), base=3)) == AppendResult("ok", 8, 11)
+    assert [entry.n for entry in await stream.read()] == [1, 2, 3, 4, 5, 10, 11]
+
+
 async def test_a_newer_epoch_fences_the_older_one(stream: AnyStream) -> None:
     await stream.append(batch(1, 1))
     assert (await stream.append(batch(1, 1, writer="x", epoch=2))).status == "ok"
@@ -124,7 +136,7 @@ async def test_blocks_lie_beside_the_stream(stream: AnyStream) -> None:
 # -- Redis alone -----------------------------------------------------------------------------------------------
 
 
-async def test_what_was_acknowledged_survives_kill_9(redis_server: RedisServer, store: Store) -> None:
+async def test_r01_what_was_acknowledged_survives_kill_9(redis_server: RedisServer, store: Store) -> None:
     stream = store.stream("s1")
     for seq in range(1, 101):
         await stream.append(batch(seq, 1))
@@ -141,6 +153,7 @@ async def _try(stream: RedisStream, what: Batch) -> AppendResult | None:
         return None
 
 
+@pytest.mark.one_redis
 async def test_a_halted_server_is_told_in_words_and_may_have_written_all_the_same(
     redis_server: RedisServer, store: Store
 ) -> None:
@@ -174,7 +187,7 @@ async def test_a_foreign_stream_is_read_and_never_written(redis_server: RedisSer
         await stream.append(batch(1, 1))
 
 
-async def test_another_type_of_key_is_named(redis_server: RedisServer, store: Store) -> None:
+async def test_r16_another_type_of_key_is_named(redis_server: RedisServer, store: Store) -> None:
     redis_server.command("SET other text")
     with pytest.raises(WrongKeyType, match=r"'other'.*is not a stream"):
         await store.stream_at("other").read()
@@ -183,91 +196,9 @@ async def test_another_type_of_key_is_named(redis_server: RedisServer, store: St
         await store.stream("s1").append(batch(1, 1))
 
 
-async def test_a_full_redis_is_worth_another_try(redis_server: RedisServer, store: Store) -> None:
+async def test_r12_a_full_redis_is_worth_another_try(redis_server: RedisServer, store: Store) -> None:
     redis_server.command("CONFIG SET maxmemory 1")
     with pytest.raises(StoreUnavailable, match="is full"):
         await store.stream("s1").append(batch(1, 1))
     redis_server.command("CONFIG SET maxmemory 0")
     assert (await store.stream("s1").append(batch(1, 1))).status == "ok"
-
-
-async def test_passwords_are_asked_for_checked_and_never_shown() -> None:
-    server = RedisServer("--requirepass", "s3cret-w0rd")
-    try:
-        with pytest.raises(AccessDenied, match="wants a password"):
-            await open_store(server.url, client_name="t")
-        with pytest.raises(AccessDenied, match="does not accept") as caught:
-            await open_store(f"{server.url}?password=wr0ng-w0rd", client_name="t")
-        assert "wr0ng" not in f"{caught.value}{caught.value.hint}"
-        store = await open_store(f"{server.url}?password=s3cret-w0rd", client_name="t")
-        assert "s3cret" not in store.safe_url
-        await store.close()
-    finally:
-        server.close()
-
-
-async def test_a_reader_without_other_rights_can_read(redis_server: RedisServer) -> None:
-    redis_server.command("ACL SETUSER viewer on >pass ~* +xread +xrange +xrevrange")
-    redis_server.command("XADD other * payload x")
-    store = await open_store(f"unix://viewer:pass@{redis_server.socket}", client_name="t")
-    assert len(await store.stream_at("other").read()) == 1
-    assert (await store.stream_at("other").info()).length == 1
-    with pytest.raises(AccessDenied, match="does not permit"):
-        await store.server_info()
-    await store.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "says"),
-    [
-        ("redis://localhost:1", "cannot be reached: Connection refused"),
-        ("unix:///nowhere/redis.sock", "cannot be reached: No such file"),
-        ("http://localhost", "not the address of a Redis"),
-        ("redis://localhost:port", "not the address of a Redis"),
-        ("redis://localhost?nonsense=1", "not the address of a Redis"),
-        ("redis://no-such-host.invalid", "cannot be reached"),
-    ],
-)
-async def test_an_address_that_leads_nowhere_is_told_in_words(url: str, says: str) -> None:
-    with pytest.raises((StoreUnavailable, StoreRefused), match=says) as caught:
-        await open_store(url, client_name="t")
-    assert caught.value.hint
-
-
-async def test_a_connection_that_broke_while_nobody_used_it_is_told_in_our_words(redis_server: RedisServer) -> None:
-    connection = Connection(redis_server.url, client_name="t")
-    await connection.call("PING")
-    beside, writer = await asyncio.open_unix_connection(redis_server.socket)
-    redis_server.kill9()
-    assert await beside.read() == b""  # by now the other connection's end has come as well
-    with pytest.raises(StoreUnavailable, match="cannot be reached: Connection refused"):
-        await connection.call("PING")
-    writer.close()
-    await connection.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://me:secret@host:6379/1", "redis://me:•••@host:6379/1"),
-        ("redis://:p%40ss@host", "redis://:•••@host"),
-        ("redis://me@host", "redis://me@host"),
-        ("unix:///tmp/s?password=secret", "unix:///tmp/s"),
-        ("redis://[broken", "this address"),
-    ],
-)
-def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert safe_url(url) == shown
-
-
-async def test_cancelling_a_read_leaves_no_connection_with_a_wrong_reply(redis_server: RedisServer) -> None:
-    connection = Connection(redis_server.url, client_name="t")
-    await connection.call("SET", "k", "right")
-    for i in range(50):
-        task = asyncio.create_task(connection.call("XREAD", "BLOCK", 5000, "STREAMS", "none", "0-0", within=6))
-        await asyncio.wait([task], timeout=i / 20_000)
-        task.cancel()
-        await asyncio.wait([task])
-        assert task.cancelled()
-        assert await connection.call("GET", "k") == b"right"
-    await connection.close()

@@ -54,7 +54,7 @@ def test_changes_tell_the_whole_story(path: Path):
 
 
 @story
-def test_every_beginning_and_every_end_folds(path: Path):
+def test_v02_every_beginning_and_every_end_folds(path: Path):
     entries = load(path)
     for cut in range(len(entries)):
         assert transcript(fold(entries[:cut]))

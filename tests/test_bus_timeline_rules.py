@@ -10,6 +10,7 @@ from bus.entities import (
     Entity,
     GapMarker,
     Interruption,
+    Notice,
     Thinking,
     TimelineState,
     ToolUse,
@@ -29,6 +30,7 @@ from bus.events import (
     RunStarted,
     RunStopped,
     Start,
+    Status,
     ToolCall,
     ToolCallExecute,
     ToolCallExecutionResult,
@@ -188,6 +190,29 @@ def test_overlapping_reasoning_segments(play: Play):
 def test_retried_call_leaves_nothing_open(play: Play):
     play(Start(meta=META), Info(meta=META, message="thinking-started"), Retry(meta=META, reason="overloaded"))
     assert all(entity.done for entity in play.timeline.entities)
+
+
+def test_a_word_about_silence_goes_away_when_something_comes(play: Play):
+    play(Start(meta=META), Status(meta=META, message="nothing for 20 s", passing=True))
+    assert [type(entity) for entity in play.timeline.entities] == [Notice]
+    play(Status(meta=META, message="nothing for 40 s", passing=True))
+    assert play.shown() == ["Notice"]
+    play(text("a", 0), Status(meta=META, message="indexing"))
+    assert play.shown() == ["a", "Notice"]
+    play(text("b", 1))
+    assert play.shown() == ["ab", "Notice"]
+
+
+def test_a_retry_says_when_until_something_comes(play: Play):
+    play.timeline.apply(Start(meta=META), "first", 1_000)
+    play.timeline.apply(Retry(meta=META, reason="Overloaded.", attempt=2, attempts=3, delay_ms=12_400), "second", 2_000)
+    [notice] = play.timeline.entities
+    assert isinstance(notice, Notice)
+    assert notice.message == "Overloaded; next try in 12 s (retry 2 of 3)"
+    assert play.timeline.state.next_try_ms == 14_400
+    play(Partial(meta=Metadata(message_id="m2"), delta="a"))
+    assert play.timeline.state.next_try_ms is None
+    assert play.shown() == ["Notice", "a"]
 
 
 def test_interrupt_between_two_calls_makes_no_call(play: Play):

@@ -9,30 +9,26 @@ from typing import Any
 
 import pytest
 
-from bus.errors import BusError, Fenced, StoreUnavailable, WrongKeyType
+from bus.errors import BusError, Fenced, StoreUnavailable
 from bus.events import (
     Event,
     Final,
-    Gap,
     Info,
     Partial,
     PartialThinking,
     ProviderBlock,
-    RunFinished,
     Start,
     ToolCallArgumentsDelta,
     ToolCallExecutionResult,
     ToolResultPayload,
 )
 from bus.memory import MemoryStream
-from bus.meta import Correlation, Metadata, Usage
+from bus.meta import Usage
 from bus.oversize import MAX_ENTRY_BYTES
-from bus.redis.store import Store, open_store
 from bus.segments import Segments
 from bus.stream import AppendResult, Batch, Entry
 from bus.writer import JOURNAL_BYTES, Writer
-from tests.support.proxy import Proxy
-from tests.support.redis_server import RedisServer
+from tests.support.partials import partial, text_of
 from tests.support.waiting import wait_until
 
 
@@ -59,17 +55,8 @@ async def gated() -> AsyncIterator[GatedStream]:
     yield GatedStream()
 
 
-def partial(text: str, *, offset: int | None = None, segment: str = "m1:1", usage: Usage | None = None) -> Partial:
-    meta = Metadata(message_id="m1", session_id="s", inference_id="i", turn_id="t", model="x", usage=usage)
-    return Partial(meta=meta, correlation=Correlation(segment_id=segment, turn_id="t"), delta=text, offset=offset)
-
-
 def payloads(entries: list[Entry]) -> list[dict[str, Any]]:
     return [json.loads(entry.payload) for entry in entries]
-
-
-def text_of(entries: list[Entry]) -> str:
-    return "".join(entry.event.delta for entry in entries if isinstance(entry.event, Partial))
 
 
 async def test_an_idle_writer_writes_at_once(gated: GatedStream) -> None:
@@ -193,7 +180,9 @@ def test_the_whole_text_is_repeated_after_two_seconds() -> None:
     ]  # fmt: skip
 
 
-async def test_publishing_goes_on_while_redis_is_away_and_waits_when_the_journal_is_full(gated: GatedStream) -> None:
+async def test_p09_publishing_goes_on_while_redis_is_away_and_waits_when_the_journal_is_full(
+    gated: GatedStream,
+) -> None:
     gated.away = True
     async with Writer(gated, writer="w", epoch=1, journal_bytes=20_000) as writer:
         for _ in range(4):
@@ -227,14 +216,14 @@ async def test_a_writer_that_is_overtaken_says_so(gated: GatedStream) -> None:
         async with Writer(gated, writer="new", epoch=2) as new:
             await new.publish(Start())
         await old.publish(partial("late"))
-        with pytest.raises(Fenced, match="taken this session over"):
+        with pytest.raises(Fenced, match="another engine or producer has taken this session over"):
             await old.flush()
         with pytest.raises(Fenced):
             await old.publish(partial("later"))
     assert len(await gated.read()) == 2
 
 
-async def test_nothing_bigger_than_1_mib_is_written(gated: GatedStream) -> None:
+async def test_d08_nothing_bigger_than_1_mib_is_written(gated: GatedStream) -> None:
     block = {"type": "reasoning", "encrypted_content": "x" * 1_500_000}
     tool = ToolResultPayload(id="t1", result="\x01" * 600_000)
     async with Writer(gated, writer="w", epoch=1) as writer:
@@ -255,7 +244,7 @@ async def test_nothing_bigger_than_1_mib_is_written(gated: GatedStream) -> None:
 
 
 @pytest.mark.parametrize("completions", [False, True])
-async def test_a_giant_delta_is_never_cut_inside(gated: GatedStream, completions: bool) -> None:
+async def test_d08_a_giant_delta_is_never_cut_inside(gated: GatedStream, completions: bool) -> None:
     giant = "<" * 120_000
     for event in (
         partial(giant),
@@ -273,6 +262,27 @@ async def test_a_giant_delta_is_never_cut_inside(gated: GatedStream, completions
         assert text_of(entries) == event.delta + "b" * 5_000
 
 
+async def test_a_writer_that_is_closed_takes_nothing_more(gated: GatedStream) -> None:
+    writer = Writer(gated, writer="w", epoch=1, journal_bytes=1000)
+    await writer.publish(Info(message="1"))
+    await writer.aclose()
+    with pytest.raises(BusError, match="this writer is closed"):
+        await writer.publish(Info(message="2"))
+    with pytest.raises(BusError, match="this writer is closed"):
+        await writer.flush()
+    assert len(await gated.read()) == 1
+
+
+async def test_who_waits_for_a_writer_that_is_closed_is_told(gated: GatedStream) -> None:
+    gated.away = True
+    writer = Writer(gated, writer="w", epoch=1, journal_bytes=1000)
+    waiting = asyncio.create_task(writer.publish(Info(message="x" * 2000)))
+    await wait_until(lambda: writer.trouble)
+    assert await writer.aclose(patience=0.05) == 1
+    with pytest.raises(BusError, match="this writer is closed"):
+        await waiting
+
+
 class BrokenStream(MemoryStream):
     """A stream with a fault of its own."""
 
@@ -287,108 +297,6 @@ async def test_a_fault_reaches_who_waits_for_the_writer() -> None:
             await writer.flush()
         with pytest.raises(BusError, match="cannot be written"):
             await writer.publish(Start())
-
-
-# -- with a real Redis -----------------------------------------------------------------------------------------
-
-
-async def test_a_lost_reply_duplicates_nothing(redis_server: RedisServer) -> None:
-    async with Proxy(redis_server.socket) as proxy:
-        store = await open_store(proxy.url, client_name="t")
-        async with Writer(store.stream("s1"), writer="w", epoch=1) as writer:
-            for i in range(40):
-                proxy.lose_replies_to = b"riffle:{s1}:events" if i % 4 == 0 else None
-                await writer.publish(Info(message=str(i)))
-                if proxy.lose_replies_to:
-                    losses = proxy.losses
-                    await wait_until(lambda losses=losses: proxy.losses > losses)
-                    proxy.lose_replies_to = None
-                await writer.flush()
-        entries = await store.stream("s1").read()
-        await store.close()
-    assert proxy.losses >= 10
-    assert [entry.event for entry in entries] == [Info(message=str(i)) for i in range(40)]
-
-
-async def test_a_reply_may_be_cut_at_every_byte(redis_server: RedisServer) -> None:
-    async with Proxy(redis_server.socket) as proxy:
-        store = await open_store(proxy.url, client_name="t")
-        async with Writer(store.stream("s1"), writer="w", epoch=1) as writer:
-            for proxy.cut_after in range(24):
-                losses = proxy.losses
-                proxy.lose_replies_to = b"riffle:{s1}:events"
-                await writer.publish(Info(message=str(proxy.cut_after)))
-                await wait_until(lambda losses=losses: proxy.losses > losses)
-                proxy.lose_replies_to = None
-                await writer.flush()
-        entries = await store.stream("s1").read()
-        await store.close()
-    assert [entry.event for entry in entries] == [Info(message=str(i)) for i in range(24)]
-
-
-async def test_kill_9_in_the_middle_of_writing_loses_and_doubles_nothing(
-    redis_server: RedisServer, store: Store
-) -> None:
-    async with Writer(store.stream("s1"), writer="w", epoch=1) as writer:
-        for i in range(300):
-            await writer.publish(partial(f"{i} "))
-            if i % 100 == 50:
-                redis_server.restart()
-            if i % 3 == 0:
-                await writer.flush()
-    entries = await store.stream("s1").read()
-    assert text_of(entries) == "".join(f"{i} " for i in range(300))
-    assert [entry.n for entry in entries] == list(range(1, len(entries) + 1))
-
-
-async def test_a_redis_that_comes_back_empty_is_given_the_running_turn_again(
-    redis_server: RedisServer, store: Store
-) -> None:
-    async with Writer(store.stream("s1"), writer="w", epoch=1) as writer:
-        await writer.publish(Start())
-        await writer.publish(partial("before "))
-        await writer.flush()
-        redis_server.restart(empty=True)
-        await writer.publish(partial("after"))
-    entries = await store.stream("s1").read()
-    assert [entry.seq for entry in entries] == [1, 2, 3]
-    assert text_of(entries) == "before after"
-
-
-async def test_what_an_older_redis_lacks_is_written_again(redis_server: RedisServer, store: Store) -> None:
-    async with Writer(store.stream("s1"), writer="w", epoch=1) as writer:
-        await writer.publish(partial("one "))
-        await writer.flush()
-        old = redis_server.save_data()
-        await writer.publish(partial("two "))
-        await writer.flush()
-        redis_server.restart(data=old)
-        await writer.publish(partial("three"))
-    assert text_of(await store.stream("s1").read()) == "one two three"
-
-
-async def test_what_nobody_holds_any_more_becomes_a_gap_with_its_count(redis_server: RedisServer, store: Store) -> None:
-    async with Writer(store.stream("s1"), writer="w", epoch=1) as writer:
-        for event in (Start(), Info(message="x"), Final(text=""), RunFinished()):
-            await writer.publish(event)
-        await writer.flush()
-        redis_server.restart(empty=True)
-        await writer.publish(Start())
-        await writer.flush()
-        redis_server.restart(empty=True)
-        await writer.publish(partial("on"))
-    gap, start, delta = await store.stream("s1").read()
-    assert isinstance(gap.event, Gap)
-    assert (gap.event.count, gap.seq) == (4, 4)
-    assert (start.seq, delta.seq) == (5, 6)
-
-
-async def test_a_refusal_for_good_reaches_the_publisher(redis_server: RedisServer, store: Store) -> None:
-    redis_server.command("SET riffle:{s1}:events text")
-    async with Writer(store.stream("s1"), writer="w", epoch=1) as writer:
-        await writer.publish(Start())
-        with pytest.raises(WrongKeyType):
-            await writer.flush()
 
 
 def test_the_journal_is_8_mib_by_default() -> None:

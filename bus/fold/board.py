@@ -14,6 +14,7 @@ from ..entities import (
     Entity,
     Failure,
     Interruption,
+    Notice,
     Removed,
     TextBuffer,
     Thinking,
@@ -116,6 +117,14 @@ class Turn:
     summary: TurnSummary | None = None
 
 
+@dataclass(slots=True, eq=False)
+class Wait:
+    """The engine waits, until something else comes: what tells of it, or when it tries again."""
+
+    notice: Notice | None = None
+    until_ms: int | None = None
+
+
 class Board:
     """Everything known so far. Folds change entities through it, so that every change is reported once."""
 
@@ -128,6 +137,9 @@ class Board:
         self.message: Message | None = None
         # The segment that the last delta went to: the next one nearly always follows it.
         self.current: Segment | None = None
+        self.wait: Wait | None = None
+        self.context_tokens = 0
+        """About what the next call tells the model."""
         self.changes: list[Change] = []
         self.entry_id = ""
         self.ts: int | None = None

@@ -18,7 +18,7 @@ from ..events import (
     Retry,
     Status,
 )
-from .board import Board, Message, Turn
+from .board import Board, Message, Turn, Wait
 from .segments import end_thinking, insert_thinking, pause, start_thinking
 
 _MARKERS = frozenset(
@@ -83,16 +83,32 @@ def fold_notice(board: Board, event: Event) -> None:
             if not event.message and not event.model_extra:
                 return
             notice = Notice(id="", kind="status", message=event.message or "", fields=event.model_extra or None)
+            board.wait = Wait(notice) if event.passing else None
         case Retry():
             _give_up(board, event)
-            details = {"attempt": event.attempt, "delay_ms": event.delay_ms}
-            notice = Notice(id="", kind="retry", message=event.reason, fields=details)
+            notice = Notice(id="", kind="retry", message=_next_try(event))
+            board.wait = None if board.ts is None else Wait(until_ms=board.ts + event.delay_ms)
         case DebuggerPause():
             details = {"phase": event.phase, "deadline_ms": event.deadline_ms, "extra": event.extra}
             notice = Notice(id="", kind="pause", message=event.summary, fields=details)
         case _:
             return
     _notice(board, event, notice)
+
+
+def end_wait(board: Board, wait: Wait) -> None:
+    """Something came: what told of the silence goes away."""
+    board.wait = None
+    if wait.notice is not None:
+        board.remove(wait.notice)
+
+
+def _next_try(event: Retry) -> str:
+    """Why, when, and which of how many."""
+    seconds = event.delay_ms / 1000
+    count = f"{event.attempt} of {event.attempts}" if event.attempts else f"{event.attempt}"
+    when = f"next try in {seconds:.0f} s" if seconds >= 10 else f"next try in {seconds:.1f} s"
+    return f"{event.reason.rstrip('.') or 'The call failed'}; {when} (retry {count})"
 
 
 def _give_up(board: Board, event: Retry) -> None:

@@ -18,6 +18,7 @@ from ..events import (
 )
 from ..meta import ZERO_ID
 from .board import Board
+from .context import grow
 from .segments import pause
 
 _ORDER: dict[ToolState, int] = {"writing": 0, "waiting": 1, "running": 2, "done": 3, "failed": 3, "interrupted": 3}
@@ -123,6 +124,7 @@ def _answer(board: Board, event: Event, result: ToolResultPayload) -> None:
     if tool.result is not None:
         return
     tool.result = result.result
+    grow(board, result.result)
     failed = result.error
     if failed is None and event.meta.message_id == ZERO_ID and not event.meta.turn_id:
         failed = _says_error(result.result)

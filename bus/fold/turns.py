@@ -16,10 +16,11 @@ from ..entities import (
 from ..events import Error, Event, Final, Interrupt, RunFailed, RunFinished, RunStarted, RunStopped, Start, UserMessage
 from ..meta import ZERO_ID
 from .board import Board, Message, Outcome, Turn
+from .context import count, grow
 from .cost import summarise
 from .segments import insert_thinking, repair, seal
 
-_TOOL_STOPS = frozenset({"tool_calls", "tool_use", "function_call", "tool_calls_pending", "pause_turn"})
+TOOL_STOPS = frozenset({"tool_calls", "tool_use", "function_call", "tool_calls_pending", "pause_turn"})
 """Stop reasons after which the same turn goes on with another call."""
 
 _NO_REASON = "The call failed. Its producer gave no reason."
@@ -34,7 +35,16 @@ def fold_user_message(board: Board, event: UserMessage) -> None:
     turn.has_run_events = True
     turn.parent_turn_id = event.parent_turn_id
     turn.supersedes = event.supersedes
-    _show_prompt(board, turn, event.text, event.author, event.prompt_id)
+    user = UserText(
+        id=f"user:{turn.id}",
+        text=event.text,
+        author=event.author,
+        prompt_id=event.prompt_id,
+        profile=event.profile,
+        attachments=tuple(event.attachments or ()),
+        done=True,
+    )
+    _show_prompt(board, turn, user)
 
 
 def fold_run_started(board: Board, event: RunStarted) -> None:
@@ -42,7 +52,7 @@ def fold_run_started(board: Board, event: RunStarted) -> None:
     turn = _begin_turn(board, event)
     turn.has_run_events = True
     if event.prompt and not any(isinstance(entity, UserText) for entity in turn.entities):
-        _show_prompt(board, turn, event.prompt, None, None)
+        _show_prompt(board, turn, UserText(id=f"user:{turn.id}", text=event.prompt, done=True))
 
 
 def _begin_turn(board: Board, event: Event) -> Turn:
@@ -58,14 +68,18 @@ def _begin_turn(board: Board, event: Event) -> Turn:
     return turn
 
 
-def _show_prompt(board: Board, turn: Turn, text: str, author: str | None, prompt_id: str | None) -> None:
+def _show_prompt(board: Board, turn: Turn, user: UserText) -> None:
     known = next((entity for entity in turn.entities if isinstance(entity, UserText)), None)
     if known is None:
-        user = UserText(id=f"user:{turn.id}", text=text, author=author, prompt_id=prompt_id, done=True)
         board.create(user, turn, before=turn.entities[0] if turn.entities else None)
-    elif (known.text, known.author, known.prompt_id) != (text, author, prompt_id):
-        known.text, known.author, known.prompt_id = text, author, prompt_id
+        grow(board, user.text, user.attachments)
+    elif any(getattr(known, name) != getattr(user, name) for name in _OF_A_PROMPT):
+        for name in _OF_A_PROMPT:
+            setattr(known, name, getattr(user, name))
         board.update(known)
+
+
+_OF_A_PROMPT = ("text", "author", "prompt_id", "profile", "attachments")
 
 
 # -- one call of a provider ----------------------------------------------------------------------------------------
@@ -108,6 +122,7 @@ def fold_final(board: Board, event: Final) -> None:
     message = board.message_of(event)
     if not message.done:
         repair(board, message, event.text)
+        _count(board, message, event)
         _name_model(board, message)
         _redact(board, message)
         _close_message(board, message)
@@ -116,11 +131,19 @@ def fold_final(board: Board, event: Final) -> None:
                 tool.state = "waiting"
                 board.update(tool)
     turn = message.turn
-    goes_on = message.stop_reason in _TOOL_STOPS or any(not tool.done and not tool.source for tool in message.tools)
+    goes_on = message.stop_reason in TOOL_STOPS or any(not tool.done and not tool.source for tool in message.tools)
     if not turn.has_run_events and not goes_on:
         _end_turn(board, turn, "finished")
     elif turn.summary is not None:
         summarise(board, turn)
+
+
+def _count(board: Board, message: Message, event: Event) -> None:
+    if event.meta.usage is not None:
+        count(board, event.meta.usage)
+    else:
+        for segment in message.segments:
+            grow(board, str(segment.entity.text))
 
 
 def _redact(board: Board, message: Message) -> None:
@@ -142,6 +165,7 @@ def fold_interrupt(board: Board, event: Interrupt) -> None:
     turn = message.turn if message else board.turn_of(event)
     if message is not None and not message.done:
         repair(board, message, event.text, only_more=True)
+        _count(board, message, event)
         text = _last_text(message)
         if text is not None and not text.interrupted:
             text.interrupted = True

@@ -1,13 +1,13 @@
 -- Hands a prompt to the engine that holds the lease: first one that was claimed and not finished, then the next.
 --
 -- KEYS  lease, prompts, paused, control
--- ARGV  group, engine_id
+-- ARGV  group, engine_id, epoch
 -- Reply {'lost'} | {'none'}
 --       {entry id, fields, deliveries, control id}
 -- A later interrupt has a greater id in control than the one given.
 
-local held = redis.call('GET', KEYS[1])
-if not held or cjson.decode(held).engine_id ~= ARGV[2] then
+local held = cjson.decode(redis.call('GET', KEYS[1]) or '{}')
+if held.engine_id ~= ARGV[2] or held.epoch ~= tonumber(ARGV[3]) then
   return {'lost'}
 end
 if redis.call('EXISTS', KEYS[2]) == 0 then

@@ -1,8 +1,6 @@
-"""One Redis server: a client with deadlines of our own, and errors in words for a person.
+"""A Redis at some address: commands with deadlines of our own, and errors in words for a person.
 
-redis-py retries a command whose reply was lost, which appends twice; and with a `socket_timeout` it swallows
-cancellation on Python 3.11 and breaks long blocking reads. So it neither retries nor times out here: `call` has a
-deadline for everything, the way there included, and whoever calls decides what to repeat.
+Nothing is sent twice: an error never means that a command was not executed, so whoever calls decides what to repeat.
 """
 
 from __future__ import annotations
@@ -10,30 +8,28 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError
 
-from ..errors import BusError, StoreRefused, StoreUnavailable
+from ..errors import BusError, StoreLoading, StoreUnavailable
+from .address import Address, parse_address
+from .deadline import Deadline
+from .node import Arg, Command, Dialer, Node
+from .routing import key_of
 from .words import NotPermitted, in_words
 
 ANSWER_SECONDS = 3.0
-"""How long a command that does not block may take, connecting included."""
+"""How long a command that does not block may take, connecting included; longer with much data: see `deadline`."""
 
 GRACE_SECONDS = 1.0
 """How much later than it was asked to a blocking command may answer."""
 
 REVIVE_SECONDS = 5.0
 """How long after an attempt to revive the server the next one is made."""
-
-Arg = str | bytes | int | float
 
 
 class Script:
@@ -44,122 +40,185 @@ class Script:
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
+class Servers(Protocol):
+    """What stands behind an address. Errors are redis-py's, or a `BusError` where there is more to say."""
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        """Replies in order, refusals as values. A command without a key runs on the socket of the one before it."""
+        ...
+
+    async def primaries(self) -> list[Node]:
+        """The nodes that together hold all keys."""
+        ...
+
+    async def doubt(self) -> None:
+        """Something went wrong: trust no socket and no topology that was known before."""
+        ...
+
+    async def close(self) -> None:
+        """Close all sockets."""
+        ...
+
+
+class OneServer:
+    """The server at an address without more to it."""
+
+    def __init__(self, address: Address, *, client_name: str) -> None:
+        dialer = Dialer(address, address.options, client_name=client_name)
+        self._node = Node(dialer, address.places[0])
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        """Replies in order, refusals as values."""
+        return await self._node.execute(*commands)
+
+    async def primaries(self) -> list[Node]:
+        """The one node."""
+        return [self._node]
+
+    async def doubt(self) -> None:
+        """Sockets may be dead that look alive."""
+        await self._node.forget()
+
+    async def close(self) -> None:
+        """Close all sockets."""
+        await self._node.close()
+
+
+def _servers(address: Address, client_name: str) -> Servers:
+    match address.kind:
+        case "server":
+            return OneServer(address, client_name=client_name)
+        case "cluster":
+            from .cluster import Cluster  # few need one
+
+            return Cluster(address, client_name=client_name)
+        case "sentinel":
+            from .sentinel import Sentinels
+
+            return Sentinels(address, client_name=client_name)
+
+
 class Connection:
-    """A client of the Redis at `url` (redis://, rediss:// or unix://). Replies are as RESP2 sends them: raw bytes.
+    """A client of the Redis at `url`, in any form that `address` knows. Replies are as RESP2 sends them: raw bytes.
 
     Commands that run at the same time each have a socket of their own, so a blocking one never holds up another.
     `revive`, which must return at once, is called now and then while the server cannot be reached.
+    Raises `StoreRefused` when `url` is no address.
     """
 
     def __init__(self, url: str, *, client_name: str, revive: Callable[[], None] | None = None) -> None:
         self.url = url
         self._revive = revive
         self._revive_at = 0.0
-        try:
-            self._pool: Any = cast(Any, ConnectionPool).from_url(url)
-            # What stands in a URL's query would win over arguments; these are not up for choice.
-            self._pool.connection_kwargs.update(
-                client_name=client_name,
-                protocol=2,
-                decode_responses=False,
-                socket_timeout=None,
-                socket_connect_timeout=None,
-                health_check_interval=0,
-                retry=Retry(NoBackoff(), 0),
-            )
-            self._pool.make_connection()  # unknown options in the query show only here
-        except (ValueError, TypeError):
-            raise StoreRefused(
-                f"{safe_url(url)!r} is not the address of a Redis server.",
-                "Addresses look like redis://host:6379/0, rediss://user:password@host:6379 or unix:///path/to/socket.",
-            ) from None
-        self._client: Any = Redis(connection_pool=self._pool)
-        self._client.auto_close_connection_pool = True
-        # The typed replies of redis-py differ between protocols and versions; raw ones do not, and cost less.
-        self._client.response_callbacks.clear()
+        self._address = parse_address(url)
+        self._servers = _servers(self._address, client_name)
 
     @property
     def safe_url(self) -> str:
         """The URL to be shown: without a password."""
-        return safe_url(self.url)
+        return self._address.safe
 
     async def call(self, *command: Arg, within: float = ANSWER_SECONDS) -> Any:
         """Run one command; raises a `BusError` when it fails or takes longer than `within` seconds."""
-        with self._in_words(command, within):
-            async with asyncio.timeout(within):
-                return await self._client.execute_command(*command)
+        (reply,) = await self.call_many([command], within)
+        return reply
 
-    async def call_many(self, commands: Sequence[Sequence[Arg]], within: float = ANSWER_SECONDS) -> list[Any]:
-        """Run commands in one round trip, without atomicity; their replies in order."""
+    async def call_many(self, commands: Sequence[Command], within: float = ANSWER_SECONDS) -> list[Any]:
+        """Run commands in one round trip (one for each node), without atomicity; their replies in order."""
         if not commands:
             return []
-        pipe = self._client.pipeline(transaction=False)
-        for command in commands:
-            pipe.execute_command(*command)
-        with self._in_words(commands[0], within):
-            async with asyncio.timeout(within):
-                return await pipe.execute()
+        async with self._in_words(commands[0], within):
+            return _checked(await self._servers.run(commands))
 
-    async def run(self, script: Script, keys: Sequence[str], *args: Arg) -> Any:
+    async def call_each(self, *command: Arg, within: float = ANSWER_SECONDS) -> list[Any]:
+        """Run one command without a key on every primary: one for a single server, several for a cluster."""
+        async with self._in_words(command, within):
+            primaries = await self._servers.primaries()
+            replies = await asyncio.gather(*(node.execute(command) for node in primaries))
+            return _checked([reply for (reply,) in replies])
+
+    async def run(self, script: Script, keys: Sequence[str], *args: Arg, within: float = ANSWER_SECONDS) -> Any:
         """Run a script; one that the server does not know yet is sent whole."""
-        try:
-            with self._in_words(("EVALSHA", *keys), ANSWER_SECONDS, pass_on=NoScriptError):
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    return await self._client.execute_command("EVALSHA", script.digest, len(keys), *keys, *args)
-        except NoScriptError:
-            with self._in_words(("EVAL", *keys), ANSWER_SECONDS):
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    return await self._client.execute_command("EVAL", script.text, len(keys), *keys, *args)
+        (reply,) = await self._run(script, keys, args, within=within)
+        return reply
+
+    async def run_then(self, after: Sequence[Arg], script: Script, keys: Sequence[str], *args: Arg) -> tuple[Any, Any]:
+        """Run a script, and the command `after` behind it on the same socket, in one round trip; both replies."""
+        reply, confirmed = await self._run(script, keys, args, after)
+        return reply, confirmed
 
     async def scan(self, pattern: str) -> AsyncIterator[str]:
         """All keys of `pattern`, in no order, each once."""
-        cursor, seen = b"0", set[bytes]()
-        while True:
-            cursor, keys = await self.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
-            for key in keys:
-                if key not in seen:
-                    seen.add(key)
-                    yield key.decode(errors="replace")
-            if cursor == b"0":
-                return
+        async with self._in_words(("SCAN",), ANSWER_SECONDS):
+            primaries = await self._servers.primaries()
+        seen = set[bytes]()
+        for node in primaries:
+            cursor = b"0"
+            while True:
+                command = ("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+                async with self._in_words(command, ANSWER_SECONDS):
+                    ((cursor, keys),) = _checked(await node.execute(command))
+                for key in keys:
+                    if key not in seen:
+                        seen.add(key)
+                        yield key.decode(errors="replace")
+                if cursor == b"0":
+                    break
 
     async def greet(self) -> None:
         """See whether the server answers and lets this user in."""
-        # A user who may only read streams may neither give a connection its name nor PING, but has logged in by then.
-        for _ in range(2):
-            try:
-                await self.call("PING")
-            except NotPermitted:
-                self._pool.connection_kwargs["client_name"] = None
-                await self._pool.disconnect()
-                self._pool.reset()
-            else:
-                return
+        try:
+            await self.call("PING")
+        except NotPermitted:
+            pass  # a user who may only read streams has logged in by then
+        except StoreLoading:
+            raise
+        except StoreUnavailable:
+            from .tls import mismatch
+
+            if told := await mismatch(self._address):
+                raise told from None
+            raise
 
     async def close(self) -> None:
         """Close all sockets."""
-        await self._client.aclose()
+        await self._servers.close()
+        await asyncio.sleep(0)  # those that were closed in haste end in the loop's next step
 
-    @contextmanager
-    def _in_words(
-        self, command: Sequence[Arg], within: float, pass_on: type[Exception] | tuple[()] = ()
-    ) -> Generator[None]:
+    async def _run(
+        self, script: Script, keys: Sequence[str], args: Sequence[Arg], *after: Command, within: float = ANSWER_SECONDS
+    ) -> list[Any]:
+        for head in (("EVALSHA", script.digest), ("EVAL", script.text)):
+            command = (*head, len(keys), *keys, *args)
+            async with self._in_words(command, within):
+                replies = await self._servers.run([command, *after])
+                if head[0] == "EVAL" or not isinstance(replies[0], NoScriptError):
+                    return _checked(replies)
+        raise AssertionError("a script that is sent whole is known")
+
+    @asynccontextmanager
+    async def _in_words(self, command: Command, within: float) -> AsyncGenerator[None]:
+        deadline = Deadline(within)
         try:
-            yield
-        except pass_on:
-            raise
+            async with deadline:
+                yield
         except TimeoutError:
+            await self._note_trouble()
             raise StoreUnavailable(
-                f"Redis at {self.safe_url} did not answer within {within:g} s.",
+                f"Redis at {self.safe_url} did not answer within {round(deadline.seconds, 1):g} s.",
                 "It may be overloaded or stopped, or the address may lead to something else than a Redis server.",
             ) from None
         except (RedisError, OSError) as error:
-            told = in_words(error, self.safe_url, _key_of(command))
+            told = in_words(error, self.safe_url, (key_of(command) or b"").decode(errors="replace"))
             if isinstance(told, StoreUnavailable):
-                self._try_to_revive()
+                await self._note_trouble()
             raise told from None
+        except StoreUnavailable:
+            await self._note_trouble()
+            raise
 
-    def _try_to_revive(self) -> None:
+    async def _note_trouble(self) -> None:
+        await self._servers.doubt()
         now = time.monotonic()
         if self._revive and now >= self._revive_at:
             self._revive_at = now + REVIVE_SECONDS
@@ -167,21 +226,8 @@ class Connection:
                 self._revive()
 
 
-def _key_of(command: Sequence[Arg]) -> str:
-    """The first key that the command is about, for a message."""
-    words = [str(word) for word in command]
-    if "STREAMS" in words:
-        return words[words.index("STREAMS") + 1]
-    return words[2] if words[0] in ("XINFO", "XGROUP") else words[1] if len(words) > 1 else ""
-
-
-def safe_url(url: str) -> str:
-    """`url` without password and query: the only form in which an address is shown."""
-    try:
-        parts = urlsplit(url)
-        secret = parts.password
-    except ValueError:
-        return "this address"
-    where = parts.netloc.rpartition("@")[2]
-    who = f"{parts.username or ''}:•••@" if secret else f"{parts.username}@" if parts.username else ""
-    return f"{parts.scheme}://{who}{where}{parts.path}"
+def _checked(replies: list[Any]) -> list[Any]:
+    for reply in replies:
+        if isinstance(reply, RedisError):
+            raise reply
+    return replies

@@ -11,12 +11,16 @@ SESSIONS = "riffle:sessions"
 READY = "riffle:ready"
 """Sorted set of sessions in the pool that have prompts waiting: a hint, repaired by a scan."""
 
+TAKEN = "riffle:taken"
+"""Sorted set of sessions in the pool that an engine has taken up, by when to see whether it is still there: a hint."""
+
 GROUP = "engines"
 """The consumer group on prompts."""
 
 _META_START, _META_END = "riffle:{", "}:meta"
 
 META_PATTERN = f"{_META_START}*{_META_END}"
+ALL_PATTERN = f"{_META_START}*}}:*"
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9_.-]+")
 _GLOB = re.compile(r"[*?\[\]\\^-]")
@@ -57,8 +61,13 @@ class SessionKeys:
         return self._key("prompts")
 
     @property
+    def dead(self) -> str:
+        """Stream: prompts that were set aside, since every engine died that took them up."""
+        return self._key("dead")
+
+    @property
     def prompt_ids(self) -> str:
-        """Hash: prompt id to entry id, for ever; makes a repeated submit harmless."""
+        """Hash: prompt id to entry id, or `done`; kept for ever, which makes a repeated submit harmless."""
         return self._key("prompt-ids")
 
     @property
@@ -81,10 +90,31 @@ class SessionKeys:
         """String: exists when the session was deleted."""
         return self._key("tombstone")
 
+    def block(self, name: str) -> str:
+        """String: the bytes of an attachment, or of something else that is too big for an entry."""
+        return self._key(f"block:{name}")
+
+    def copy_of(self, key: str, token: str) -> str:
+        """Where a copy of one of its keys is made before it takes its place; `token` tells makers apart."""
+        return self._key(f"copy:{token}:{self.name_of(key)}")
+
+    def named(self, name: str) -> str:
+        """The key of that name within the session."""
+        return self._key(name)
+
+    def name_of(self, key: str) -> str:
+        """The name of one of its keys within the session."""
+        return key[len(self._key("")) :]
+
     @property
     def all_pattern(self) -> str:
         """A pattern for SCAN that finds every key of the session, and of no other one."""
         return _GLOB.sub(r"\\\g<0>", self._key("")) + "*"
+
+
+def session_of(key: str) -> str:
+    """The session id in any key of a session."""
+    return key.removeprefix(_META_START).partition("}")[0]
 
 
 def session_of_meta(key: str) -> str:

@@ -1,7 +1,7 @@
 """The lease: which engine answers a session now, and how everybody sees that it is alive.
 
-Its owner renews it three times in its lifetime. Each claim begins a new epoch, which fences the writes of every engine
-before it, however late they come.
+Its owner renews it three times in its lifetime, and soon again where that failed. Each claim begins a new epoch, which
+fences the writes of every engine before it, however late they come.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
 from ..errors import BusError, LeaseTaken, StoreUnavailable
+from ..retry import backoff
 from ..session import EngineLease
-from .connection import Connection, Script
+from .connection import ANSWER_SECONDS, Connection, Script
 from .keys import SessionKeys
 from .sessions import deleted
+
+RELEASE_SECONDS = 0.5
 
 _CLAIM, _RENEW, _RELEASE = Script("lease_claim"), Script("lease_renew"), Script("lease_release")
 
@@ -36,11 +40,13 @@ class Lease:
         version: str,
         seconds: float,
         on_forgotten: Callable[[], Awaitable[None]],
+        trouble: Callable[[], str] = lambda: "",
     ) -> None:
         self._connection = connection
         self._keys = keys
         self._seconds = seconds
         self._on_forgotten = on_forgotten
+        self._trouble = trouble
         self._task: asyncio.Task[None] | None = None
         self.held = EngineLease(
             engine_id=engine_id,
@@ -79,17 +85,16 @@ class Lease:
     async def set_busy(self, busy: bool) -> None:
         """Tell everybody whether this engine works on a turn."""
         self.held = replace(self.held, busy=busy)
-        await self._renew()
+        await self.renew()
 
     async def release(self) -> None:
-        """Give the session up, if Redis can be reached; else the lease runs out by itself."""
+        """Give the session up, if Redis answers soon; else the lease runs out by itself."""
         if self._task:
             self._task.cancel()
             await asyncio.wait([self._task])
-        try:
-            await self._connection.run(_RELEASE, (self._keys.lease, self._keys.control), self.held.engine_id)
-        except BusError:
-            return
+        with suppress(BusError, TimeoutError):
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self._connection.run(_RELEASE, (self._keys.lease, self._keys.control), self.held.engine_id)
 
     @property
     def _lifetime_ms(self) -> int:
@@ -97,9 +102,10 @@ class Lease:
 
     async def _keep(self) -> None:
         try:
+            attempt = 0
             while self.lost is None:
-                await asyncio.sleep(self._seconds / 3)
-                await self._renew()
+                await asyncio.sleep(backoff(attempt - 1) if attempt else self._seconds / 3)
+                attempt = 0 if await self.renew() else attempt + 1
         except Exception as error:  # the top frame of this task: an engine must not work on without a lease
             self.lost = BusError(
                 f"The session {self._keys.id} cannot be held: {type(error).__name__}: {error}.",
@@ -107,18 +113,21 @@ class Lease:
             )
             self.lost.__cause__ = error
 
-    async def _renew(self) -> None:
+    async def renew(self) -> bool:
+        """Keep it for another lifetime; False: Redis did not answer. Afterwards `lost` says whether it is another's."""
         keys = self._keys
+        self.held = replace(self.held, trouble=self._trouble())
         try:
             answer = await self._connection.run(
                 _RENEW,
                 (keys.lease, keys.state, keys.tombstone, keys.meta),
                 *(self.held.engine_id, self._lifetime_ms, json.dumps(asdict(self.held)), self.held.epoch),
+                within=min(ANSWER_SECONDS, self._seconds / 3),  # so that there is time for another try
             )
             if answer == b"forgotten":
                 await self._on_forgotten()
         except StoreUnavailable:
-            return  # the next time is soon
+            return False
         except BusError as error:
             self.lost = error
         else:
@@ -127,6 +136,7 @@ class Lease:
                     f"Another engine has taken the session {keys.id} over, or it was deleted.",
                     f"Look at it with `riffle attach {keys.id}`.",
                 )
+        return True
 
 
 def read_lease(raw: bytes | None) -> EngineLease | None:
@@ -141,6 +151,7 @@ def read_lease(raw: bytes | None) -> EngineLease | None:
             version=str(found["version"]),
             busy=bool(found["busy"]),
             started_ms=int(found["started_ms"]),
+            trouble=str(found.get("trouble", "")),
         )
     except (ValueError, TypeError, LookupError):
         return None

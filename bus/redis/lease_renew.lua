@@ -10,8 +10,9 @@ if redis.call('EXISTS', KEYS[3]) == 1
   or tonumber(redis.call('HGET', KEYS[2], 'e') or 0) > tonumber(ARGV[4]) then
   return 'lost'
 end
+redis.call('PEXPIRE', KEYS[1], ARGV[2]) -- a full Redis still takes it, and then the rest of the script too
 redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
-if redis.call('EXISTS', KEYS[4]) == 0 then
+if redis.call('HEXISTS', KEYS[4], 'stream_epoch') == 0 then
   return 'forgotten'
 end
 return 'ok'

@@ -1,21 +1,25 @@
-"""What is listed of sessions: made, found by name, changed, deleted for good.
+"""What is listed of sessions: made, found by name, changed, deleted for good. Those in the archive are listed too.
 
 The meta hashes are the truth; the sorted set of ids is a hint that finds them fast, repaired by a scan.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
+from ..archive import Archive
 from ..entry import pair_up
 from ..errors import AmbiguousSession, StoreRefused, UnknownSession
-from ..session import Answering, SessionInfo
+from ..session import SessionInfo, read_info
 from .connection import Connection, Script
 from .keys import META_PATTERN, SESSIONS, SessionKeys, is_session_id, session_of_meta
+from .words import NotPermitted
 
 TOMBSTONE_DAYS = 30
 """Longer than any journal lives that could bring a deleted session back."""
@@ -47,10 +51,11 @@ def title_of(prompt: str) -> str:
 
 
 class Sessions:
-    """The sessions of one Redis."""
+    """The sessions of one Redis, and of the archive that belongs to it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, archive: Archive | None = None) -> None:
         self._connection = connection
+        self._archive = archive
 
     async def create(self, info: SessionInfo) -> SessionInfo:
         """Make a session; id, times and stream epoch are filled in where they are missing."""
@@ -95,26 +100,40 @@ class Sessions:
             raise deleted(session_id)
 
     async def get(self, session_id: str) -> SessionInfo | None:
-        """The session with that very id."""
+        """The session with that very id; raises `DamagedArchive` where its file is not whole."""
         found = await self._load([session_id])
+        if self._archive and not is_whole(found):
+            filed = await asyncio.to_thread(self._archive.session, session_id)
+            found = await self._not_deleted([filed] if filed else []) or found
         return found[0] if found else None
 
     async def all(self) -> list[SessionInfo]:
         """All sessions, the newest first."""
-        indexed = await self._connection.call("ZREVRANGE", SESSIONS, 0, -1)
+        found = {info.id: info for info in await self.in_redis()}
+        if self._archive:
+            filed = await asyncio.to_thread(self._archive.sessions)
+            gone = [info for info in filed if not is_whole([found[info.id]] if info.id in found else [])]
+            found |= {info.id: info for info in await self._not_deleted(gone)}
+        return sorted(found.values(), key=lambda info: (info.updated_ms, info.id), reverse=True)
+
+    async def in_redis(self) -> list[SessionInfo]:
+        """Those that Redis knows of, in no order."""
+        indexed = await self._connection.call("ZRANGE", SESSIONS, 0, -1, "REV")
         ids = dict.fromkeys(raw.decode(errors="replace") for raw in indexed)
         scanned = await self._scan()
-        found = await self._load([*ids, *(scanned - ids.keys())])
-        await self._repair(ids.keys(), found)
-        return sorted(found, key=lambda info: (info.updated_ms, info.id), reverse=True)
+        seen, found = await self._load_permitted([*ids, *(scanned - ids.keys())])
+        await self._repair(ids.keys() & seen, found)
+        return found
 
     async def find(self, name: str) -> SessionInfo:
-        """The session that `name` means: exact title, then id, then unique beginning of an id, then of a title."""
+        """The session that `name` means: exact id, then title, then unique beginning of an id, then of a title."""
+        with suppress(NotPermitted):  # no session of that id, or none of this user's
+            if is_session_id(name) and (exact := await self.get(name)):
+                return exact
         sessions = await self.all()
         lowered = name.lower()
         for fits in (
             [info for info in sessions if info.title == name],
-            [info for info in sessions if info.id == name],
             [info for info in sessions if info.id.lower() == lowered],
             [info for info in sessions if info.id.lower().startswith(lowered)],
             [info for info in sessions if info.title.lower().startswith(lowered)],
@@ -139,6 +158,7 @@ class Sessions:
             keys.events,
             keys.state,
             keys.prompts,
+            keys.dead,
             keys.prompt_ids,
             keys.control,
             keys.paused,
@@ -147,11 +167,22 @@ class Sessions:
         await self._connection.call("DEL", *named)
         rest = [key async for key in self._connection.scan(keys.all_pattern) if key != keys.tombstone]
         await self._connection.call_many([("DEL", key) for key in rest])
+        if self._archive:
+            await asyncio.to_thread(self._archive.remove, session_id)
+
+    async def _not_deleted(self, infos: Sequence[SessionInfo]) -> list[SessionInfo]:
+        """Those without a tombstone: whoever deleted the rest could not remove their files."""
+        commands = [("EXISTS", SessionKeys(info.id).tombstone) for info in infos]
+        deleted = await self._connection.call_many(commands)
+        return [info for info, gone in zip(infos, deleted, strict=True) if not gone]
 
     async def _scan(self) -> set[str]:
-        if await self._connection.call("DBSIZE") > SCAN_AT_MOST_KEYS:
+        try:
+            if sum(await self._connection.call_each("DBSIZE")) > SCAN_AT_MOST_KEYS:
+                return set()
+            found = [session_of_meta(key) async for key in self._connection.scan(META_PATTERN)]
+        except NotPermitted:  # whoever only watches has to do with the index
             return set()
-        found = [session_of_meta(key) async for key in self._connection.scan(META_PATTERN)]
         return {session_id for session_id in found if is_session_id(session_id)}
 
     async def _load(self, ids: Sequence[str]) -> list[SessionInfo]:
@@ -161,38 +192,32 @@ class Sessions:
             commands += [("HGETALL", keys.meta), ("EXISTS", keys.lease)]
         replies = await self._connection.call_many(commands)
         found = zip(ids, replies[::2], replies[1::2], strict=True)
-        return [read_info(session_id, flat, live=bool(live)) for session_id, flat, live in found if flat]
+        return [read_info(session_id, pair_up(flat), live=bool(live)) for session_id, flat, live in found if flat]
+
+    async def _load_permitted(self, ids: Sequence[str]) -> tuple[set[str], list[SessionInfo]]:
+        """Those of `ids` that this user may see, and what there is of them."""
+        try:
+            return set(ids), await self._load(ids)
+        except NotPermitted:
+            pass  # one is enough for that: each by itself
+        seen, found = set[str](), list[SessionInfo]()
+        for session_id in ids:
+            with suppress(NotPermitted):
+                found += await self._load([session_id])
+                seen.add(session_id)
+        return seen, found
 
     async def _repair(self, indexed: Any, found: Sequence[SessionInfo]) -> None:
         there = {info.id: info.updated_ms for info in found}
         gone = [("ZREM", SESSIONS, session_id) for session_id in indexed if session_id not in there]
         new = [("ZADD", SESSIONS, ms, session_id) for session_id, ms in there.items() if session_id not in indexed]
-        await self._connection.call_many([*gone, *new])
+        with suppress(NotPermitted):
+            await self._connection.call_many([*gone, *new])
 
 
-def read_info(session_id: str, flat: Sequence[bytes], *, live: bool) -> SessionInfo:
-    """A session's meta hash; odd values there become the defaults."""
-    meta = {name.decode(errors="replace"): value.decode(errors="replace") for name, value in pair_up(flat).items()}
-    answering: Answering = "pool" if meta.get("answering") == "pool" else "private"
-
-    def number(name: str) -> int:
-        text = meta.get(name, "")
-        return int(text) if text.isdecimal() and len(text) < 20 else 0
-
-    return SessionInfo(
-        id=session_id,
-        title=meta.get("title", ""),
-        model=meta.get("model", ""),
-        created_ms=number("created_ms"),
-        updated_ms=number("updated_ms"),
-        messages=number("messages"),
-        live=live,
-        answering=answering,
-        owner=meta.get("owner", ""),
-        cwd=meta.get("cwd", ""),
-        version=meta.get("version", ""),
-        stream_epoch=meta.get("stream_epoch", ""),
-    )
+def is_whole(found: Sequence[SessionInfo]) -> bool:
+    """Whether Redis holds the session, and not only what was set while it lies in its file."""
+    return bool(found and found[0].stream_epoch)
 
 
 def deleted(session_id: str) -> UnknownSession:

@@ -2,68 +2,100 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import time
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
-from typing import Literal
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 
-from ..entry import PlainText, pair_up
-from ..errors import StoreRefused
+from ..archive import Archive
+from ..durability import AS_GIVEN, Durability
+from ..entry import PlainText
+from ..errors import StoreLoading
 from ..feed import FeedItem
+from ..numbers import number
 from ..reader import BareStream, follow
 from ..session import EngineLease, Prompt, Queue, SessionInfo
 from ..stream import START
+from ..writer import Writer
+from .address import parse_address
+from .archiving import Archiving
 from .commands import Commands
+from .confirmation import Confirmation
 from .connection import Connection
-from .keys import READY, SessionKeys
+from .health import Reach, ServerInfo, confirms, durability_shown, reach, server_info
+from .keys import SessionKeys
 from .lease import read_lease
-from .seat import SessionSeat
+from .pool import Pool
+from .seat import MAX_DELIVERIES, SessionSeat
+from .session_stream import SessionStream
 from .sessions import Sessions
 from .stream import RedisStream
 from .watch import SessionWatch
 
-Durability = Literal["memory", "process", "disk", "unknown"]
-"""What an acknowledged event survives: nothing; the server's death (not power loss); power loss; not to be seen."""
-
-POOL_POPS_SECONDS = 2.0
-POOL_SCANS_SECONDS = 30.0
+LOADING_SECONDS = 0.2
+"""How often a server that reads its data is asked whether it has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerInfo:
-    """A Redis server as it is set up. `maxmemory_policy` is empty where the user may not see it; sizes in bytes."""
-
-    version: str
-    durability: Durability
-    maxmemory: int
-    maxmemory_policy: str
-    used_memory: int
-    clients: int
-    role: str
-
-
-async def open_store(url: str, *, client_name: str, revive: Callable[[], None] | None = None) -> Store:
-    """Connect to the Redis at `url` (redis://, rediss://, unix://).
+async def open_store(
+    url: str,
+    *,
+    client_name: str,
+    revive: Callable[[], None] | None = None,
+    durability: Durability = AS_GIVEN,
+    archive: Path | None = None,
+    on_loading: Callable[[StoreLoading], None] = lambda error: None,
+) -> Store:
+    """Connect to the Redis at `url`, in any form that `address` knows.
 
     `revive` is called now and then while the server cannot be reached: for one that is our own, it starts it again.
-    It must return at once.
+    It must return at once. `durability` is what events written here are to survive, as far as the server has it.
+    `archive` is the folder of ended sessions that were moved out of this Redis, where it has one.
+    A server that has just started and reads its data is waited for; `on_loading` is told so, once.
     Raises `StoreUnavailable` when it cannot be reached, `AccessDenied` and other `StoreRefused` when it refuses.
     """
     connection = Connection(url, client_name=client_name, revive=revive)
     try:
-        await connection.greet()
+        await _greet(connection, on_loading)
+        confirm = confirms(await server_info(connection), durability) if durability.level else None
     except BaseException:
         await connection.close()
         raise
-    return Store(connection)
+    return Store(connection, durability, confirm, archive=archive)
+
+
+async def _greet(connection: Connection, on_loading: Callable[[StoreLoading], None]) -> None:
+    told = False
+    while True:
+        try:
+            return await connection.greet()
+        except StoreLoading as error:
+            if not told:
+                on_loading(error)
+            told = True
+            await asyncio.sleep(LOADING_SECONDS)
 
 
 class Store:
     """Sessions and streams in one Redis."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        durability: Durability = AS_GIVEN,
+        confirm: Confirmation | None = None,
+        *,
+        archive: Path | None = None,
+    ) -> None:
         self._connection = connection
-        self._sessions = Sessions(connection)
+        self._chosen = durability
+        self._confirm = confirm
+        files = Archive(archive) if archive else None
+        self._sessions = Sessions(connection, files)
+        self.archiving = Archiving(connection, self._sessions, files)
+        """Ended sessions on their way to files and back."""
+        self._pool = Pool(connection, self._sessions)
 
     @property
     def url(self) -> str:
@@ -75,6 +107,11 @@ class Store:
         """The address to show."""
         return self._connection.safe_url
 
+    @property
+    def user(self) -> str:
+        """As whom Redis knows this program."""
+        return str(parse_address(self.url).options.get("username") or "default")
+
     async def close(self) -> None:
         """Close all connections."""
         await self._connection.close()
@@ -83,6 +120,8 @@ class Store:
 
     async def create_session(self, info: SessionInfo) -> SessionInfo:
         """Make a session; an empty id, times and stream epoch are filled in."""
+        if info.id:
+            await self.archiving.bring_back(info.id)
         return await self._sessions.create(info)
 
     async def sessions(self) -> list[SessionInfo]:
@@ -94,7 +133,7 @@ class Store:
         return await self._sessions.get(session_id)
 
     async def find(self, name: str) -> SessionInfo:
-        """The session that `name` means: title, id, or the beginning of one. Raises when it means none or several."""
+        """The session that `name` means: id, title, or the beginning of one. Raises when it means none or several."""
         return await self._sessions.find(name)
 
     async def update_session(self, session_id: str, **fields: str | int) -> None:
@@ -102,11 +141,18 @@ class Store:
         unknown = fields.keys() - SessionInfo.__dataclass_fields__.keys()
         if unknown or "id" in fields or "live" in fields:
             raise ValueError(f"Not to be set on a session: {', '.join(unknown or fields)}.")
+        await self.archiving.bring_back(session_id)
         await self._sessions.set(session_id, fields)
+        # Again, for one that was put away in between: what is set now wins over what is in its file.
+        await self.archiving.bring_back(session_id)
 
     async def rename_session(self, session_id: str, title: str) -> None:
         """Give a session another title."""
         await self.update_session(session_id, title=title)
+
+    async def was_deleted(self, session_id: str) -> bool:
+        """Whether a session with that very id was deleted, not long ago."""
+        return bool(await self._connection.call("EXISTS", SessionKeys(session_id).tombstone))
 
     async def delete_session(self, session_id: str) -> None:
         """Delete a session for good; whoever watches it is told."""
@@ -114,10 +160,20 @@ class Store:
 
     # -- streams -----------------------------------------------------------------------------------------------
 
-    def stream(self, session_id: str) -> RedisStream:
+    def stream(self, session_id: str) -> SessionStream:
         """The events of a session."""
-        keys = SessionKeys(session_id)
-        return RedisStream(self._connection, keys.events, session=keys)
+        return SessionStream(self._connection, SessionKeys(session_id), self.archiving, confirm=self._confirm)
+
+    async def writer(self, session_id: str, *, writer: str = "", completions: bool = False) -> Writer:
+        """A writer into a session that no engine answers, in a new epoch: every writer before it is fenced.
+
+        Enter it as a context; leaving it writes the rest. `writer` is a name that no other process has.
+        """
+        known = number(await self._connection.call("HGET", SessionKeys(session_id).state, "e"))
+        # Of two that have read the same epoch the clock tells which came later.
+        epoch = max((known or 0) + 1, time.time_ns() // 1_000_000)
+        name = writer or uuid.uuid4().hex
+        return Writer(self.stream(session_id), writer=name, epoch=epoch, completions=completions)
 
     def stream_at(
         self, key: str, *, text_field: str | None = None, id_field: str | None = None, end_value: str | None = None
@@ -133,31 +189,54 @@ class Store:
             return follow(BareStream(what), after=after)
         return follow(SessionWatch(self._connection, SessionKeys(what), self.stream(what)), after=after)
 
+    async def put_file(self, session_id: str, data: bytes) -> str:
+        """Keep the bytes of an attachment with the session; their key, which is the same for the same bytes."""
+        key = SessionKeys(session_id).block(hashlib.sha256(data).hexdigest())
+        await self.archiving.bring_back(session_id)
+        await self.stream(session_id).put_block(key, data)
+        return key
+
     # -- prompts and commands ----------------------------------------------------------------------------------
 
     async def submit(self, session_id: str, prompt: Prompt) -> bool:
         """Queue a prompt for the session's engine; False: one with its id was there already."""
+        await self.archiving.bring_back(session_id)
         queued = await self._commands(session_id).submit(prompt)
         info = await self._sessions.get(session_id)
         if info and info.answering == "pool":
-            await self._connection.call("ZADD", READY, time.time_ns() // 1_000_000, session_id)
+            await self._pool.offer(session_id)
         return queued
 
     async def withdraw(self, session_id: str, prompt_id: str) -> Prompt | None:
         """Take a queued prompt back; None: it was claimed already."""
         return await self._commands(session_id).withdraw(prompt_id)
 
-    async def interrupt(self, session_id: str, author: str) -> None:
-        """Ask the engine to stop the running turn; prompts that wait are held until `resume_queue`."""
-        await self._commands(session_id).interrupt(author)
+    async def interrupt(self, session_id: str, author: str, prompt_id: str = "") -> None:
+        """Ask the engine to stop the running turn; prompts that wait are held until `resume_queue`.
+
+        With a `prompt_id` only that prompt's turn is meant, however late this arrives.
+        """
+        await self._commands(session_id).interrupt(author, prompt_id)
 
     async def resume_queue(self, session_id: str) -> None:
         """Let the queue go on after an interrupt."""
         await self._commands(session_id).resume()
 
     async def queue(self, session_id: str) -> Queue:
-        """The prompts that no engine has taken yet."""
+        """The prompts that no engine works on."""
         return await self._commands(session_id).queue()
+
+    async def settled(self, session_id: str, prompt_ids: Sequence[str]) -> list[str]:
+        """Those of the prompts that nobody will take up any more: answered, set aside, or taken back."""
+        return await self._commands(session_id).settled(prompt_ids)
+
+    async def set_aside(self, session_id: str) -> list[Prompt]:
+        """The prompts that no engine shall take up any more, since every one died that did."""
+        return await self._commands(session_id).set_aside()
+
+    async def may_send(self, session_id: str) -> bool:
+        """Whether this user has the right to send prompts and commands; nothing is sent."""
+        return await self._commands(session_id).permitted()
 
     def _commands(self, session_id: str) -> Commands:
         return Commands(self._connection, SessionKeys(session_id))
@@ -176,77 +255,46 @@ class Store:
         version: str = "",
         lease_seconds: float = 6.0,
         idle_seconds: float | None = 600.0,
+        max_deliveries: int = MAX_DELIVERIES,
         completions: bool = False,
     ) -> SessionSeat:
         """The place to answer a session from; enter it to claim the lease."""
         return SessionSeat(
             self._connection,
+            self.stream(session_id),
             session_id,
             engine_id=engine_id,
             version=version,
             lease_seconds=lease_seconds,
             idle_seconds=idle_seconds,
+            max_deliveries=max_deliveries,
             completions=completions,
         )
 
-    async def pool_sessions(self) -> AsyncGenerator[str, None]:
+    def pool_sessions(self) -> AsyncGenerator[str, None]:
         """Sessions that any engine may answer, with prompts waiting and no engine there, for ever.
 
         A hint: another engine may be faster, and then has the lease.
         """
-        scan_at = 0.0
-        while True:
-            if time.monotonic() >= scan_at:
-                scan_at = time.monotonic() + POOL_SCANS_SECONDS
-                names = [info.id for info in await self._sessions.all() if info.answering == "pool"]
-            else:
-                names = await self._pop_ready()
-            for session_id in names:
-                if await self._needs_engine(session_id):
-                    yield session_id
+        return self._pool.waiting()
 
-    async def _pop_ready(self) -> list[str]:
-        popped = await self._connection.call("BZPOPMIN", READY, POOL_POPS_SECONDS, within=POOL_POPS_SECONDS + 1.0)
-        return [popped[1].decode()] if popped else []
-
-    async def _needs_engine(self, session_id: str) -> bool:
-        queue = await self.queue(session_id)
-        return bool(queue.prompts) and not queue.paused and await self.lease(session_id) is None
+    async def offer_to_pool(self, session_id: str) -> None:
+        """Let another engine go on with a session in the pool."""
+        await self._pool.offer(session_id)
 
     # -- the server --------------------------------------------------------------------------------------------
 
     async def server_info(self) -> ServerInfo:
         """How the server is set up, as far as this user may see it."""
-        text: bytes = await self._connection.call("INFO")
-        info = dict(line.split(":", 1) for line in text.decode(errors="replace").splitlines() if ":" in line)
-        config: dict[str, str] = {}
-        for name in ("appendonly", "appendfsync", "save", "maxmemory-policy"):
-            config.update(await self._config(name))
-        return ServerInfo(
-            version=info.get("redis_version", ""),
-            durability=_durability(config),
-            maxmemory=int(info.get("maxmemory", 0)),
-            maxmemory_policy=config.get("maxmemory-policy", info.get("maxmemory_policy", "")),
-            used_memory=int(info.get("used_memory", 0)),
-            clients=int(info.get("connected_clients", 0)),
-            role=info.get("role", ""),
-        )
+        return await server_info(self._connection)
 
-    async def _config(self, name: str) -> dict[str, str]:
-        try:
-            reply = await self._connection.call("CONFIG", "GET", name)
-        except StoreRefused:
-            return {}
-        return {key.decode(): value.decode() for key, value in pair_up(reply).items()}
+    async def reach(self) -> Reach:
+        """Who gets into the server without a password."""
+        return await reach(self._connection)
 
+    async def durability(self, *, written_here: bool = True) -> str:
+        """What an event survives now, in few words, for a person.
 
-def _durability(config: dict[str, str]) -> Durability:
-    match config.get("appendonly"), config.get("appendfsync"):
-        case "yes", "always":
-            return "disk"
-        case "yes", _:
-            return "process"
-        case "no", _:
-            return "memory"
-        case _:
-            return "unknown"
+        Of one that is written elsewhere nobody knows here what was chosen for it: what the server gives every writer.
+        """
+        return durability_shown(await self.server_info(), self._chosen if written_here else AS_GIVEN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..reader import Beside
+from ..session import Queue
 from ..stream import START, Entry
 from .commands import Commands
 from .connection import Connection
@@ -18,10 +19,12 @@ class SessionWatch:
 
     def __init__(self, connection: Connection, keys: SessionKeys, stream: RedisStream) -> None:
         self.stream = stream
-        self.stirred = False
+        self.stirred = True
         self._connection = connection
         self._keys = keys
         self._commands = Commands(connection, keys)
+        self._queue = Queue()
+        self._queue_engine = ""
         self._heard = {keys.prompts: START, keys.control: START}
 
     async def wait(self, after: str, timeout: float, count: int) -> list[Entry]:  # noqa: ASYNC109
@@ -33,22 +36,30 @@ class SessionWatch:
                 self.stirred = True
         return self.stream.entries(reply.get(self.stream.key, ()))
 
+    def doubt(self) -> None:
+        """Redis was away: what it holds may be other than what it held."""
+        self.stirred = True
+
     async def beside(self) -> Beside | None:
         """The queue, the lease and the stream's random id now; None: this user may not see them.
 
+        The queue, which may be big, is read only where it may have changed.
         Raises `UnknownSession` when the session was deleted.
         """
         keys = self._keys
-        self.stirred = False
+        stirred, self.stirred = self.stirred, False
         try:
-            lease, epoch, tombstone = await self._connection.call_many(
+            raw, epoch, tombstone = await self._connection.call_many(
                 [("GET", keys.lease), ("HGET", keys.meta, "stream_epoch"), ("EXISTS", keys.tombstone)]
             )
-            queue = await self._commands.queue()
+            lease = read_lease(raw)
+            engine = lease.engine_id if lease else ""
+            if stirred or engine != self._queue_engine:  # a prompt whose engine is lost waits again
+                self._queue, self._queue_engine = await self._commands.queue(), engine
         except NotPermitted:
             # Nothing is said of a lease that cannot be seen: a viewer would take its engine for lost.
             self._heard.clear()
             return None
         if tombstone:
             raise deleted(keys.id)
-        return Beside(queue, read_lease(lease), (epoch or b"").decode())
+        return Beside(self._queue, lease, (epoch or b"").decode())

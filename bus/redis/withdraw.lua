@@ -6,7 +6,9 @@
 
 local function entry_of(prompt)
   local known = redis.call('HGET', KEYS[2], prompt)
-  if known then
+  if known == 'done' then
+    return nil
+  elseif known then
     return redis.call('XRANGE', KEYS[1], known, known)[1]
   end
   -- Written by hand: its id is in its fields, or is its entry's.
@@ -29,6 +31,9 @@ if not entry or claimed[1] then
   return false
 end
 redis.call('XDEL', KEYS[1], entry[1])
+if redis.call('HEXISTS', KEYS[2], ARGV[2]) == 1 then
+  redis.call('HSET', KEYS[2], ARGV[2], 'done')
+end
 local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1])
 if redis.call('XLEN', KEYS[1]) <= (pending.err and 0 or pending[1]) then
   redis.call('DEL', KEYS[3])

@@ -7,19 +7,9 @@ import ssl
 
 from redis import exceptions as redis_errors
 
-from ..errors import AccessDenied, BusError, StoreRefused, StoreUnavailable, WrongKeyType
+from ..errors import AccessDenied, BusError, StoreLoading, StoreRefused, StoreUnavailable, WrongKeyType
 
 _START = "Start the server, or check --redis and RIFFLE_REDIS_URL."
-
-# redis-py takes the code off the replies that it has a class for.
-_CODES: dict[type[Exception], str] = {
-    redis_errors.OutOfMemoryError: "OOM",
-    redis_errors.BusyLoadingError: "LOADING",
-    redis_errors.ReadOnlyError: "READONLY",
-    redis_errors.MasterDownError: "MASTERDOWN",
-    redis_errors.ClusterDownError: "CLUSTERDOWN",
-    redis_errors.TryAgainError: "TRYAGAIN",
-}
 
 # Replies of a server that answers, refuses now, and may well take the same command later.
 _LATER = {
@@ -31,10 +21,22 @@ _LATER = {
     "CLUSTERDOWN": ("says that its cluster is down", "It will answer when the cluster is back."),
     "TRYAGAIN": ("is moving data between nodes", "It will answer in a moment."),
     "BUSY": ("is busy with a script", "It will answer when that ends."),
+    "UNBLOCKED": (
+        "is not the master any more",
+        "The next try finds the new one, where sentinels or a cluster know it.",
+    ),
+    "NOREPLICAS": ("has fewer replicas than it wants", "It takes nothing until they are back (min-replicas-to-write)."),
 }
 
-_CLOSED = ("onnection closed", "onnection lost", "Connection has data", "Connection not ready")
-"""How a broken connection is called below us; the last two are redis-py's words for one that it kept for later."""
+_CLOSED = ("onnection closed", "onnection lost")
+"""How a broken connection is called below us."""
+
+_WRONG_NAME = (62, 64)
+"""OpenSSL's numbers for a host and an IP address that the certificate does not name."""
+
+_OWN = "?ssl_certfile=/path/to/cert.pem&ssl_keyfile=/path/to/key.pem."
+
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
 
 
 class NotPermitted(AccessDenied):
@@ -50,8 +52,9 @@ def in_words(error: Exception, where: str, key: str) -> BusError:
             return _denied(error, where)
         case redis_errors.ResponseError() | redis_errors.BusyLoadingError():
             return _refused(error, where, key)
-        case redis_errors.MaxConnectionsError():
-            return StoreUnavailable(f"Redis at {where} takes no more connections.", "Raise its maxclients.")
+        case redis_errors.InvalidResponse():
+            # Worth another try: a proxy whose server is away says so in HTTP.
+            return StoreUnavailable(f"What answers at {where} is not a Redis server.", "Check the host and the port.")
         case _:
             return _unreachable(error, where)
 
@@ -68,21 +71,34 @@ def _denied(error: Exception, where: str) -> BusError:
 
 def _refused(error: Exception, where: str, key: str) -> BusError:
     text = str(error)
-    code = _CODES.get(type(error), text.partition(" ")[0])
-    if "-OOM" in text or "OOM command" in text:
-        code = "OOM"  # raised inside a script
+    # redis-py takes the code off the replies that it has a class for; what a script ran into has it in the middle.
+    code = getattr(error, "status_code", None) or text.partition(" ")[0]
+    code = next((later for later in _LATER if f"-{later} " in text), code)
+    if "OOM command" in text:
+        code = "OOM"
     if code in _LATER:
         what, hint = _LATER[code]
-        return StoreUnavailable(f"Redis at {where} {what}.", hint)
+        kind = StoreLoading if code == "LOADING" else StoreUnavailable
+        return kind(f"Redis at {where} {what}.", hint)
+    if "user executing the script can't" in text or "ACL failure in script" in text:
+        return NotPermitted(f"Redis at {where} does not permit this user to do this.", "Ask for the right to do it.")
+    if code == "DENIED":
+        return AccessDenied(
+            f"Redis at {where} is in protected mode: it serves only its own machine.",
+            "Give it a password (requirepass), and put that into the address.",
+        )
     if "WRONGTYPE" in text:
         return WrongKeyType(
             f"The key {key!r} at {where} is not a stream.", "Name a stream's key, or rename what is stored there."
         )
     if "max number of clients" in text:
         return StoreUnavailable(f"Redis at {where} takes no more connections.", "Raise its maxclients.")
-    if code in ("MOVED", "ASK", "CROSSSLOT"):
+    if code == "CROSSSLOT":
+        return StoreRefused(f"Redis at {where} is a cluster, and the keys of one command lie in several slots there.")
+    if code in ("MOVED", "ASK"):
         return StoreRefused(
-            f"Redis at {where} is a node of a cluster, and {key!r} lies on another one.", "Use the node that holds it."
+            f"Redis at {where} is a node of a cluster, and {key!r} lies on another one.",
+            "Write redis+cluster:// (or rediss+cluster://) instead of redis://.",
         )
     return StoreRefused(f"Redis at {where} refused: {text}.")
 
@@ -90,21 +106,45 @@ def _refused(error: Exception, where: str, key: str) -> BusError:
 def _unreachable(error: BaseException, where: str) -> BusError:
     cause = _root(error)
     text = f"{error} {cause}"
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return StoreRefused(
-            f"The certificate of Redis at {where} cannot be trusted: {cause.verify_message}.",
-            "Name your authority's file in the address: ?ssl_ca_certs=/path/to/ca.pem.",
-        )
     if isinstance(cause, ssl.SSLError):
-        return StoreUnavailable(f"Redis at {where} does not speak TLS.", "Use redis:// for a port without TLS.")
+        return _tls(cause, where)
+    if "SSL handshake is taking longer" in text:
+        return StoreUnavailable(
+            f"Redis at {where} does not answer in TLS.", "Use redis:// for a port without TLS; else it may be stopped."
+        )
     if "max number of clients" in text:
         return StoreUnavailable(f"Redis at {where} takes no more connections.", "Raise its maxclients.")
-    number = cause.errno if isinstance(cause, OSError) else None
-    reason = os.strerror(number) if number and number > 0 else str(cause)
-    reason = reason.strip().rstrip(".") or type(cause).__name__
+    reason = reason_of(error)
     if any(sign in text for sign in _CLOSED) or "reset" in reason:
-        return StoreUnavailable(f"Redis at {where} closed the connection.", "If its port is a TLS port, use rediss://.")
+        tls = where.startswith("rediss")
+        hint = f"If it wants a certificate of yours: {_OWN}" if tls else "If its port is a TLS port, use rediss://."
+        return StoreUnavailable(f"Redis at {where} closed the connection.", hint)
     return StoreUnavailable(f"Redis at {where} cannot be reached: {reason}.", _START)
+
+
+def _tls(error: ssl.SSLError, where: str) -> BusError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        mismatch = error.verify_code in _WRONG_NAME
+        return StoreRefused(
+            f"The certificate of Redis at {where} cannot be trusted: {error.verify_message.rstrip('.')}.",
+            "Write the host as the certificate names it."
+            if mismatch
+            else "Name your authority's file in the address: ?ssl_ca_certs=/path/to/ca.pem.",
+        )
+    reason = error.reason or str(error)
+    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+        return StoreRefused(f"Redis at {where} wants a certificate of yours.", f"Name it in the address: {_OWN}")
+    if reason in _NOT_TLS:
+        return StoreRefused(f"Redis at {where} does not speak TLS.", "Use redis:// for a port without TLS.")
+    return StoreUnavailable(f"TLS with Redis at {where} broke: {reason}.", "Its log may say why.")
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a server cannot be reached, in the system's words."""
+    cause = _root(error)
+    number = cause.errno if isinstance(cause, OSError) else None
+    reason = os.strerror(number) if number and number > 0 and not isinstance(cause, ssl.SSLError) else str(cause)
+    return reason.strip().rstrip(".") or type(cause).__name__
 
 
 def _root(error: BaseException) -> BaseException:

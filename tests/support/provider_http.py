@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +14,12 @@ import httpx2
 from bus.events import Error, Event, Final, Partial, PartialThinking, ProviderBlock, ToolCall, ToolCallStarted
 from bus.events import ToolCallArgumentsDelta as ArgumentsDelta
 from engine.anthropic import AnthropicProvider
+from engine.models import Settings, endpoint
 from engine.openai_chat import OpenAIChatProvider
 from engine.openai_responses import OpenAIResponsesProvider
 from engine.ports import Block, Request
 from engine.remote import RemoteProvider
+from engine.servers import SERVERS
 
 Api = Literal["openai-chat", "openai-responses", "anthropic-messages"]
 
@@ -104,12 +106,16 @@ def provider(
     """The provider of `api`, connected to `server`."""
     match api:
         case "openai-chat":
-            kind, url = OpenAIChatProvider, "https://api.openai.com/v1"
+            kind, name = OpenAIChatProvider, "openai-chat"
         case "openai-responses":
-            kind, url = OpenAIResponsesProvider, "https://api.openai.com/v1"
+            kind, name = OpenAIResponsesProvider, "openai"
         case "anthropic-messages":
-            kind, url = AnthropicProvider, "https://api.anthropic.com"
-    return kind(api_key=key, base_url=base_url or url, idle_seconds=idle_seconds, http_client=server.client())
+            kind, name = AnthropicProvider, "anthropic"
+    settings: Settings = {name: {"base_url": base_url}} if base_url else {}
+    place = endpoint(name, {}, settings)
+    assert place is not None
+    place = replace(place, key=key, key_variable=SERVERS[name].key_variable, idle_seconds=idle_seconds)
+    return kind(place, http_client=server.client())
 
 
 async def ask(
@@ -151,23 +157,36 @@ class Outcome:
         return self.end.meta.stop_reason if self.end else None
 
 
-def fold(events: list[Event]) -> Outcome:
-    """Add the events up; checks offsets, and that nothing follows the end."""
-    out = Outcome()
-    segments: dict[str, tuple[str, str]] = {}
-    for event in events:
+class Folding:
+    """Adds events up, one by one; checks offsets, and that nothing follows the end."""
+
+    def __init__(self) -> None:
+        self._out = Outcome()
+        self._segments: dict[str, tuple[str, str]] = {}
+
+    def fork(self) -> Folding:
+        """Another one, that goes on by itself from here."""
+        other, out = Folding(), self._out
+        written = {call: list(words) for call, words in out.written.items()}
+        other._out = replace(out, written=written, asked=dict(out.asked), blocks=list(out.blocks))
+        other._segments = dict(self._segments)
+        return other
+
+    def take(self, event: Event) -> None:
+        """Add `event`."""
+        out = self._out
         assert out.end is None, f"{event.type} after the end"
         match event:
             case Partial() | PartialThinking():
                 assert event.correlation is not None
                 key = event.correlation.segment_id or ""
-                kind, text = segments.get(key, (event.type, ""))
+                kind, text = self._segments.get(key, (event.type, ""))
                 assert kind == event.type
                 assert event.offset == len(text) or event.completion is not None
-                segments[key] = (kind, event.completion or text + event.delta)
+                self._segments[key] = (kind, event.completion or text + event.delta)
             case ToolCallStarted() if not _at_provider(event):
                 out.written[event.tool_call_id] = [event.tool_name or "", ""]
-            case ArgumentsDelta() if not _at_provider(event):
+            case ArgumentsDelta() if event.tool_call_id in out.written:  # on the wire it does not say who runs it
                 assert event.offset == len(out.written[event.tool_call_id][1])
                 out.written[event.tool_call_id][1] += event.delta
             case ToolCall() if not _at_provider(event):
@@ -179,11 +198,23 @@ def fold(events: list[Event]) -> Outcome:
                 out.end = event
             case _:
                 pass
-    out.text = "".join(text for kind, text in segments.values() if kind == "partial")
-    out.thinking = "".join(text for kind, text in segments.values() if kind == "partial-thinking")
-    if isinstance(out.end, Final):
-        assert out.end.text == out.text
-    return out
+
+    def outcome(self) -> Outcome:
+        """What they add up to so far."""
+        segments = self._segments.values()
+        self._out.text = "".join(text for kind, text in segments if kind == "partial")
+        self._out.thinking = "".join(text for kind, text in segments if kind == "partial-thinking")
+        if isinstance(self._out.end, Final):
+            assert self._out.end.text == self._out.text
+        return self._out
+
+
+def fold(events: Iterable[Event]) -> Outcome:
+    """All of them added up."""
+    folding = Folding()
+    for event in events:
+        folding.take(event)
+    return folding.outcome()
 
 
 def _at_provider(event: Event) -> bool:

@@ -1,36 +1,48 @@
-"""A proxy before a Redis server that loses what it is told to lose."""
+"""A proxy before a Redis server that does to the traffic what it is told to do."""
 
 from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
+
+Direction = Literal["requests", "replies"]
 
 
 class Proxy:
-    """Listens at `url` and hands everything on to the server at the socket `target`.
+    """Listens at `url` and hands everything on to the server at the socket `target`, which may change.
 
     `lose_replies_to`: a request with these bytes reaches the server, and its reply is lost with the connection.
-    `away`: nobody gets through any more; see `cut`.
-    `cut_after`: connections break after so many bytes of replies to such requests. `silent`: nothing comes back.
+    `cut_after`: connections break after so many bytes of replies to such requests.
     `marked` counts such requests, `losses` such replies.
+    `away`: nobody gets through any more; see `cut`. `silent`: nothing comes back.
+    `delay` seconds each way, `rate` bytes per second each way, `split`: every byte comes alone.
+    See `hold` for a black hole, and `cut_at` for a cut at a byte; `cuts` counts these.
     """
 
-    def __init__(self, target: str) -> None:
-        self.url = f"unix://{target}.proxy"
+    def __init__(self, target: str, name: str = "proxy") -> None:
+        self.target = target
+        self.url = f"unix://{target}.{name}"
         self.lose_replies_to: bytes | None = None
         self.cut_after = 0
         self.silent = False
         self.away = False
+        self.delay = 0.0
+        self.rate: int | None = None
+        self.split = False
         self.marked = 0
         self.losses = 0
-        self._target = target
+        self.cuts = 0
+        self._path = f"{target}.{name}"
+        self._left: dict[Direction, int] = {}
+        self._through = asyncio.Event()
+        self._through.set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_unix_server(self._serve, f"{self._target}.proxy")
+        self._server = await asyncio.start_unix_server(self._serve, self._path)
         return self
 
     async def __aexit__(
@@ -38,6 +50,8 @@ class Proxy:
     ) -> None:
         assert self._server
         self._server.close()
+        self.delay, self.rate = 0.0, None
+        self._through.set()
         self.cut()
         await asyncio.gather(*self._tasks)
 
@@ -46,6 +60,18 @@ class Proxy:
         self.away = True
         for writer in self._writers:
             writer.transport.abort()
+
+    def hold(self) -> None:
+        """A black hole: connections stay, nothing gets through. What is sent arrives after `release`, however late."""
+        self._through.clear()
+
+    def release(self) -> None:
+        """The end of `hold`."""
+        self._through.set()
+
+    def cut_at(self, direction: Direction, count: int) -> None:
+        """When `count` more bytes have come in this direction, break the connection that the last of them came over."""
+        self._left[direction] = count
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -63,13 +89,16 @@ class Proxy:
             self._writers.discard(writer)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_unix_connection(self._target)
+        await self._through.wait()
+        server_reader, server_writer = await asyncio.open_unix_connection(self.target)
+        self._writers.add(server_writer)
         marked = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._requests(reader, server_writer, marked))
                 group.create_task(self._replies(server_reader, writer, marked))
         finally:
+            self._writers.discard(server_writer)
             server_writer.close()
 
     async def _requests(
@@ -79,8 +108,7 @@ class Proxy:
             if self.lose_replies_to and self.lose_replies_to in data:
                 marked.set()
                 self.marked += 1
-            server.write(data)
-            await server.drain()
+            await self._pass_on(data, server, "requests")
         raise ConnectionResetError
 
     async def _replies(self, server: asyncio.StreamReader, writer: asyncio.StreamWriter, marked: asyncio.Event) -> None:
@@ -91,6 +119,25 @@ class Proxy:
                 await writer.drain()
                 raise ConnectionResetError
             if not self.silent:
-                writer.write(data)
-                await writer.drain()
+                await self._pass_on(data, writer, "replies")
         raise ConnectionResetError
+
+    async def _pass_on(self, data: bytes, writer: asyncio.StreamWriter, direction: Direction) -> None:
+        if self.delay:
+            await asyncio.sleep(self.delay)
+        while data:
+            step = 1 if self.split else len(data) if self.rate is None else max(1, self.rate // 100)
+            piece, data = data[:step], data[step:]
+            await self._through.wait()
+            left = self._left.pop(direction, None)
+            if left is not None and len(piece) >= left:
+                self.cuts += 1
+                writer.write(piece[:left])
+                await writer.drain()
+                raise ConnectionResetError
+            if left is not None:
+                self._left[direction] = left - len(piece)
+            writer.write(piece)
+            await writer.drain()
+            if self.rate is not None:
+                await asyncio.sleep(len(piece) / self.rate)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import tempfile
 from pathlib import Path
+
+import psutil
 
 from bus.redis_binary import choose_binary
 from bus.server import Link, answers
@@ -23,6 +26,7 @@ class RedisServer:
         self.socket = str(self.folder / "redis.sock")
         self.url = f"unix://{self.socket}"
         self._extra = extra
+        self._binary = choose_binary()
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -37,11 +41,12 @@ class RedisServer:
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *(choose_binary().path, "--port", "0", "--unixsocket", self.socket, "--dir", str(self.folder)),
+                    *(self._binary.path, "--port", "0", "--unixsocket", self.socket, "--dir", str(self.folder)),
                     *("--appendonly", "yes", "--save", "", "--hz", "10", *self._extra),
                 ],
                 stdout=log,
                 stderr=log,
+                restore_signals=False,  # a write to a full disk shall fail, not kill
             )
         self.wait_for_answer()
 
@@ -66,19 +71,32 @@ class RedisServer:
     def restart(self, *, empty: bool = False, data: Path | None = None) -> None:
         """Kill it and start it again: with its data, with none, or with that of an earlier `save_data`."""
         self.kill9()
-        aof = self.folder / "appendonly.aof"
         if empty or data:
-            shutil.rmtree(self.folder / "appendonlydir", ignore_errors=True)
-            aof.unlink(missing_ok=True)
+            _remove(self._data)
         if data:
-            shutil.copy(data, aof)
+            _copy(data, self._data)
         self.start()
 
     def save_data(self, name: str = "old.aof") -> Path:
         """A copy of the data as it is now."""
         copy = self.folder / name
-        shutil.copy(self.folder / "appendonly.aof", copy)
+        _remove(copy)
+        _copy(self._data, copy)
         return copy
+
+    @property
+    def _data(self) -> Path:
+        """The append-only file, from Redis 7.0 on a folder of such files."""
+        return self.folder / ("appendonlydir" if self._binary.version >= (7, 0, 0) else "appendonly.aof")
+
+    def fill_disk(self) -> None:
+        """From now on the append-only file cannot grow, as on a full disk."""
+        size = sum(path.stat().st_size for path in [self._data, *self._data.rglob("*.incr.aof")] if path.is_file())
+        psutil.Process(self.pid).rlimit(psutil.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def free_disk(self) -> None:
+        """The end of `fill_disk`."""
+        psutil.Process(self.pid).rlimit(psutil.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def command(self, *words: str) -> str:
         """Run a command with plain words, past every client of ours; the answer's text."""
@@ -99,3 +117,17 @@ class RedisServer:
             return self.command("PING")
         except OSError:
             return ""
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copy(source, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

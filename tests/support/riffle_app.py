@@ -1,29 +1,33 @@
-"""The app over a scripted session, as the tests of the screen need it."""
+"""The app over a scripted session, or over a real Redis, as the tests of the screen need it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.support.scripted_source import LIVE, STARTED_MS, ScriptedLibrary, ScriptedSource, Story
 from tests.support.waiting import wait_until
 from tui.app import Riffle
 from tui.cli.commands import Chat
+from tui.cli.context import Context
 from tui.config import load_config
 from tui.fold import Fold
+from tui.library import StoreLibrary
 from tui.paths import find_paths
-from tui.sources import Opening
+from tui.sources import Library, Opening
 from tui.widgets.prompt import Prompt
 from tui.widgets.status import StatusLine
 
 
-class Screen(Riffle):
+class AnyScreen(Riffle):
     """riffle in a home of its own, with the notes that it showed."""
 
     def __init__(
         self,
         home: Path,
-        library: ScriptedLibrary,
+        library: Library,
         opening: Opening | None = None,
         *,
         theme: str = "dusk",
@@ -42,14 +46,10 @@ class Screen(Riffle):
             models=models,
             now=lambda: STARTED_MS / 1000 + seconds,
         )
-        self.library = library
         self.notes: list[str] = []
+        self.press: Callable[..., Awaitable[None]]
+        """Press keys; of an app from `attached`."""
         self.copied: list[str] = []
-
-    @property
-    def source(self) -> ScriptedSource:
-        """The session that is open."""
-        return self.library.source
 
     @property
     def prompt(self) -> Prompt:
@@ -93,6 +93,36 @@ class Screen(Riffle):
     def copy_to_clipboard(self, text: str) -> None:
         self.copied.append(text)
         super().copy_to_clipboard(text)
+
+
+class Screen(AnyScreen):
+    """The app over what a test scripts."""
+
+    def __init__(self, home: Path, library: ScriptedLibrary, opening: Opening | None = None, **more: Any) -> None:
+        super().__init__(home, library, opening, **more)
+        self.library = library
+
+    @property
+    def source(self) -> ScriptedSource:
+        """The session that is open."""
+        return self.library.source
+
+
+@asynccontextmanager
+async def attached(home: Path, url: str, opening: Opening) -> AsyncGenerator[AnyScreen]:
+    """The app in a home of its own, open on what is in the Redis at `url`."""
+    paths = find_paths({"RIFFLE_HOME": str(home)})
+    library = StoreLibrary(Context(paths, load_config(paths, {"RIFFLE_REDIS_URL": url})))
+    app = AnyScreen(home, library, opening)
+    library.say = app.notify
+    try:
+        async with app.run_test(size=(100, 30)) as pilot:
+            app.press = pilot.press
+            await app.opened()
+            yield app
+            await app.session_screen.stop()
+    finally:
+        await library.close()
 
 
 def screen(home: Path, *script: object, **more: object) -> Screen:

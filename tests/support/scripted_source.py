@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bus.attachment import Attachment
 from bus.errors import BusError
 from bus.events import (
     Event,
@@ -27,6 +28,7 @@ from bus.feed import ConnectionChanged, EntriesRead, FeedItem, QueueChanged
 from bus.meta import Correlation, Metadata, Usage
 from bus.session import ConnectionState, Prompt, Queue, SessionInfo
 from bus.stream import Entry
+from tui.attaching import Picked
 from tui.facts import Mode
 from tui.player import Player
 from tui.sources import Opening
@@ -51,6 +53,7 @@ class ScriptedSource:
     script: Sequence[FeedItem] = ()
     mode: Mode = "chat"
     read_only: bool = False
+    may_not: str = ""
     author: str = "ada@desk"
     player: Player | None = None
     engine_wanted: bool = False
@@ -59,8 +62,15 @@ class ScriptedSource:
     failure: BusError | None = None
     """Raised by every call that sends something."""
     sent: list[Sent] = field(default_factory=list[Sent])
+    stopped: list[str] = field(default_factory=list[str])
+    """The prompts whose answers were to be stopped."""
+    stops_held: asyncio.Event | None = None
+    """Interrupts wait for it, as they do while Redis is away."""
     prompt_ids: list[str] = field(default_factory=list[str])
     """Of every try to send."""
+    options: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    files: list[list[Picked | Attachment]] = field(default_factory=list[list[Picked | Attachment]])
+    """What went with each of `sent`."""
     calls: list[str] = field(default_factory=list[str])
     queue: Queue = field(default_factory=Queue)
     _pushed: asyncio.Queue[FeedItem] = field(default_factory=asyncio.Queue[FeedItem])
@@ -86,13 +96,31 @@ class ScriptedSource:
         self.engine_wanted = False
         self._called("allow_engine")
 
-    async def submit(self, text: str, *, prompt_id: str = "", model: str = "", supersedes: str | None = None) -> None:
+    async def submit(
+        self,
+        text: str,
+        *,
+        prompt_id: str = "",
+        model: str = "",
+        supersedes: str | None = None,
+        options: Mapping[str, str] | None = None,
+        files: Sequence[Picked | Attachment] = (),
+    ) -> None:
         self.prompt_ids.append(prompt_id)
         self._called("submit")
         self.sent.append(Sent(text, model, supersedes))
+        self.options.append(dict(options or {}))
+        self.files.append(list(files))
 
-    async def interrupt(self) -> None:
+    async def interrupt(self, prompt_id: str = "") -> None:
+        self.stopped.append(prompt_id)
         self._called("interrupt")
+        try:
+            if self.stops_held is not None:
+                await self.stops_held.wait()
+        except asyncio.CancelledError:
+            self.calls.append("interrupt given up")
+            raise
 
     async def withdraw(self, prompt_id: str) -> Prompt | None:
         self._called("withdraw")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from bus.attachment import Attachment
 from bus.events import Event
 from engine.ports import Work
 
@@ -22,11 +24,30 @@ class Asked:
     model: str
     supersedes: str | None
     options: dict[str, str]
+    attachments: Sequence[Attachment] = ()
+    deliveries: int = 1
+    fate: Literal["answer", "set-aside", "lost"] = "answer"
 
 
-def work(text: str, *, model: str = "", supersedes: str | None = None, author: str = "ada@here") -> Work:
+def work(
+    text: str,
+    *,
+    model: str = "",
+    supersedes: str | None = None,
+    author: str = "ada@here",
+    options: dict[str, str] | None = None,
+    attachments: Sequence[Attachment] = (),
+) -> Work:
     """A claimed prompt."""
-    return Asked(prompt_id=f"prompt: {text}", text=text, author=author, model=model, supersedes=supersedes, options={})
+    return Asked(
+        prompt_id=f"prompt: {text}",
+        text=text,
+        author=author,
+        model=model,
+        supersedes=supersedes,
+        options=options or {},
+        attachments=attachments,
+    )
 
 
 class ListSink:
@@ -67,6 +88,7 @@ class MemorySeat:
         self.session_id = session_id
         self.sink = ListSink(past)
         self.finished: list[Work] = []
+        self.files: dict[str, bytes] = {}
         self._prompts: asyncio.Queue[Work | None] = asyncio.Queue()
         self._interrupts: asyncio.Queue[str] = asyncio.Queue()
 
@@ -90,6 +112,10 @@ class MemorySeat:
     async def finish(self, work: Work) -> None:
         """Note that `work` is done."""
         self.finished.append(work)
+
+    async def file(self, block_key: str) -> bytes | None:
+        """One of `files`."""
+        return self.files.get(block_key)
 
     async def history(self) -> AsyncIterator[Event]:
         """What was published before."""

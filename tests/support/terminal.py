@@ -44,6 +44,8 @@ class Terminal:
     ) -> None:
         self._fd, child = pty.openpty()
         _set_size(child, columns, rows)
+        self.untouched = self.settings()
+        """What `settings` were before the program began."""
         self._changed = threading.Condition()
         self._screen: Any = pyte.Screen(columns, rows)
         self._stream: Any = cast(Any, pyte).ByteStream(self._screen)
@@ -97,6 +99,10 @@ class Terminal:
         with self._changed:
             self._screen.resize(rows, columns)
         _set_size(self._fd, columns, rows)
+
+    def settings(self) -> list[object]:
+        """How the terminal treats input and output now (termios)."""
+        return termios.tcgetattr(self._fd)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Send the program a signal; its children get none."""

@@ -56,7 +56,7 @@ class Viewer:
         try:
             await wait_until(lambda: self.texts == wanted)
         except AssertionError:
-            assert self.texts == wanted
+            assert self.texts == wanted, (self.texts, self.states)
 
     async def _follow(self) -> None:
         async for item in self._items:
