@@ -16,19 +16,17 @@ from bus.builtin_events import Citation
 from bus.events import Info
 from bus.meta import Usage
 
+from . import endings
 from .anthropic_request import OFFICIAL_HOST, anthropic_body
 from .anthropic_tools import WEB_TOOLS, tool_result, web_call
 from .call import Call
 from .exchange import Adapter, Streamed
 from .failures import Service
 from .loose import JSON, a_count, a_text, an_object, as_text, objects, parsed_object
+from .models import Endpoint
 from .ports import Request
-from .remote import TIMEOUT, RemoteProvider
+from .remote import TIMEOUT, RemoteProvider, staying_at
 
-_NOTICES = {
-    "max_tokens": "The answer was cut off: the limit of output tokens was reached.",
-    "model_context_window_exceeded": "The answer was cut off: the model's context window is full.",
-}
 _SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
 
 
@@ -133,7 +131,7 @@ class AnthropicAdapter(Adapter):
             self.call.notice(f"The model declined to answer{f': {why}' if why else '.'}")
         elif reason == "pause_turn":
             self.call.notice("The provider paused this long turn; the next call goes on with it.", level="info")
-        elif notice := _NOTICES.get(reason or ""):
+        elif notice := endings.notice(reason):
             self.call.notice(notice)
         self.call.final(reason, {"stop_details": self._stop_details} if self._stop_details else None)
 
@@ -285,18 +283,20 @@ def _passing_notice(raw: JSON) -> str:
 class AnthropicProvider(RemoteProvider[anthropic.AsyncAnthropic]):
     """Messages."""
 
-    own_name = "anthropic"
     official_host = OFFICIAL_HOST
     optional_fields = ("thinking",)
     faults = (anthropic.AnthropicError,)
     adapter = AnthropicAdapter
 
     @staticmethod
-    def _connect(
-        api_key: str, base_url: str | None, http_client: httpx2.AsyncClient | None
-    ) -> anthropic.AsyncAnthropic:
+    def _connect(place: Endpoint, api_key: str, http_client: httpx2.AsyncClient | None) -> anthropic.AsyncAnthropic:
         return anthropic.AsyncAnthropic(
-            api_key=api_key, base_url=base_url, max_retries=0, timeout=TIMEOUT, http_client=http_client
+            api_key=api_key,
+            base_url=place.base_url,
+            default_headers=place.headers,
+            max_retries=0,
+            timeout=TIMEOUT,
+            http_client=http_client or anthropic.DefaultAsyncHttpxClient(event_hooks=staying_at(place.base_url)),
         )
 
     def _body(self, request: Request) -> JSON:

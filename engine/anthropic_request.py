@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .attachments import anthropic_part
 from .conversation import CallIds, Said, arguments_object, arrange, tool_name
 from .loose import JSON, a_text
 from .ports import Block, Request
@@ -31,7 +32,7 @@ def anthropic_body(request: Request, origin: str) -> JSON:
         "max_tokens": request.max_tokens or _max_tokens(request.model),
     }
     if request.system:
-        body["system"] = request.system
+        body["system"] = [{"type": "text", "text": request.system}]
     if request.tools:
         body["tools"] = [
             {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)}
@@ -41,7 +42,21 @@ def anthropic_body(request: Request, origin: str) -> JSON:
         body |= _thinking(request, body["max_tokens"])
     elif request.temperature is not None:  # thinking allows the default temperature only
         body["temperature"] = request.temperature
+    if effort := request.settings.get("reasoning_effort"):
+        body["output_config"] = {"effort": effort}
+    _mark_for_the_cache(body)
     return body
+
+
+def _mark_for_the_cache(body: JSON) -> None:
+    """Let the provider keep what the next request begins with: tools and system prompt, the conversation up to here.
+
+    The question before is marked too: what was kept at its end is found again however much the answer has added.
+    """
+    said = [message["content"] for message in body["messages"] if message["role"] == "user"]
+    for blocks in (body.get("system", []), *said[-2:]):
+        if blocks:
+            blocks[-1] = {**blocks[-1], "cache_control": {"type": "ephemeral"}}
 
 
 def _max_tokens(model: str) -> int:
@@ -69,7 +84,8 @@ def _add(messages: list[JSON], role: str, content: list[JSON]) -> None:
 
 def _contents(turn: Said, unfinished: set[str]) -> list[tuple[str, list[JSON]]]:
     if turn.by_user:
-        return [("user", [{"type": "text", "text": b.text} for b in turn.blocks if b.text.strip()])]
+        files = [anthropic_part(file) for file in turn.files]
+        return [("user", [*files, *({"type": "text", "text": b.text} for b in turn.blocks if b.text.strip())])]
     content = [item for block in turn.blocks if (item := _item(block)) and a_text(item.get("id")) not in unfinished]
     results: list[JSON] = [
         {"type": "tool_result", "tool_use_id": r.call_id, "content": r.text, "is_error": r.failed} for r in turn.results

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .history import INTERRUPTED
 from .loose import parsed_object
-from .ports import Block
+from .ports import Block, File
+from .turns import INTERRUPTED
 
 _CUT_HERE = "\n\n[This answer was interrupted by the user.]"
 
@@ -35,6 +35,11 @@ class Said:
         """All its text; of the user, with a blank line between messages."""
         kinds = ("user",) if self.by_user else ("text",)
         return ("\n\n" if self.by_user else "").join(b.text for b in self.blocks if b.kind in kinds)
+
+    @property
+    def files(self) -> list[File]:
+        """The files that the user attached."""
+        return [file for block in self.blocks for file in block.files]
 
 
 class CallIds:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from bus.events import (
+    CompactionUndone,
     Error,
     Event,
     EventSink,
@@ -36,11 +39,15 @@ from bus.events import (
 )
 from bus.meta import ZERO_ID, Correlation, Metadata
 
-from .errors import cut_off, unexpected
+from . import compaction, profiles
+from .attachments import Files, Load, nowhere
+from .errors import EngineError, FileGone, NotCompacted, cut_off, refused, unexpected
 from .failures import advice
 from .history import History
 from .models import Settings, Table
 from .ports import Block, Provider, Request, Work
+from .requests import request_for, tools_for
+from .silence import Silence
 from .tools import Toolbox
 
 Outcome = Literal["finished", "interrupted", "failed", "max-calls"]
@@ -49,22 +56,25 @@ CLOSING_SECONDS = 5.0
 """How long a cancelled turn may take to write its end when the journal is full."""
 LONGEST_BACKOFF = 30.0
 LONGEST_WAIT = 120.0
-"""Seconds. A provider that asks for more than that is not waited for."""
+"""Seconds. A provider that asks for more than that is not waited for: the error says how long, and a person decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
     """How turns are run. `model` is for work that names none; `retries` counts per call, `max_calls` per turn.
 
-    `backoff` is the first wait before a retry, in seconds; it doubles with every further one. `providers` holds the
-    config's tables by provider: `max_tokens`, `temperature` and `thinking_budget` go into every request to it.
+    `backoff` is the first wait before a retry, in seconds; it doubles with every further one. After `silence` seconds
+    without a sign of the provider the person is told. `providers` holds the
+    config's tables by provider: `max_tokens`, `temperature` and `thinking_budget` go into every request to it, where
+    the prompt's profile says nothing else. `folder` is the one that the tools look into.
     """
 
     model: str = ""
-    system: str = ""
+    folder: Path | None = None
     max_calls: int = 50
     retries: int = 3
     backoff: float = 1.0
+    silence: float = 20.0
     providers: Settings = field(default_factory=dict[str, Table])
 
 
@@ -75,12 +85,20 @@ class Engine:
     """
 
     def __init__(
-        self, session_id: str, sink: EventSink, *, history: History, tools: Toolbox, config: EngineConfig
+        self,
+        session_id: str,
+        sink: EventSink,
+        *,
+        history: History,
+        tools: Toolbox,
+        config: EngineConfig,
+        load: Load = nowhere,
     ) -> None:
         self._session_id = session_id
         self._sink = sink
         self._history = history
         self._tools = tools
+        self._files = Files(load)
         self._config = config
         self._turn = Metadata(session_id=session_id)
         self._running: asyncio.Task[Outcome] | None = None
@@ -90,7 +108,7 @@ class Engine:
         """Answer `work` with `model`, by the name that `provider` knows it by."""
         self._turn = Metadata(session_id=self._session_id, inference_id=_new_id(), turn_id=_new_id())
         self._interrupted_by = None
-        self._running = asyncio.create_task(self._answer(work, provider, model))
+        self._running = asyncio.create_task(self._do(work, provider, model))
         try:
             return await self._running
         except asyncio.CancelledError:
@@ -111,14 +129,48 @@ class Engine:
             asyncio.get_running_loop().call_soon(self._running.cancel)
 
     async def close_open_turn(self, reason: str, author: str | None = None) -> None:
-        """Write the end of the turn that is open, this engine's or that of one that died (`engine-lost`)."""
+        """Write the end of the turn that is open, this engine's or that of one that died (`engine-lost`).
+
+        Where it only lacks its last word, and the answer is complete, it is no loss.
+        """
         turn = self._history.open_turn()
         if turn is None:
             return
         meta = Metadata(session_id=self._session_id, inference_id=turn.inference_id, turn_id=turn.turn_id)
+        if turn.answered:
+            await self._publish(RunFinished(meta=meta))
+            return
         of_call = meta.model_copy(update={"message_id": turn.message_id or ZERO_ID})
         await self._publish(Interrupt(meta=of_call, text=turn.text, author=author))
         await self._publish(RunStopped(meta=meta, reason=reason))
+
+    async def tell(self, problem: EngineError) -> None:
+        """Write that something is wrong that belongs to no turn that there is."""
+        meta = Metadata(session_id=self._session_id, turn_id=_new_id())
+        await self._publish(refused(problem, meta))
+        await self._publish(RunFailed(meta=meta, error_string=str(problem)))
+
+    async def _do(self, work: Work, provider: Provider, model: str) -> Outcome:
+        """Answer `work`, or carry its command out; what keeps this engine from it ends the turn in words."""
+        command = work.options.get("command", "")
+        try:
+            if not command:
+                return await self._answer(work, provider, model)
+            await self._publish(RunStarted(meta=self._turn, prompt_id=work.prompt_id))
+            match command:
+                case profiles.COMPACT:
+                    return await self._compact(work, provider, model)
+                case profiles.UNDO:
+                    return await self._undo_compaction(work)
+                case _:
+                    raise EngineError(f"This engine does not know how to {command!r}.", "Is it an older riffle?")
+        except EngineError as problem:
+            return await self._fail(refused(problem, self._turn))
+
+    async def _fail(self, end: Error) -> Outcome:
+        await self._publish(end)
+        await self._publish(RunFailed(meta=self._turn, error_string=end.error_string))
+        return "failed"
 
     async def _answer(self, work: Work, provider: Provider, model: str) -> Outcome:
         await self._publish(
@@ -129,14 +181,18 @@ class Engine:
                 author=work.author,
                 parent_turn_id=self._history.parent_of_next(work.supersedes),
                 supersedes=work.supersedes,
+                profile=work.options.get("profile") or None,
+                attachments=list(work.attachments) or None,
             )
         )
         await self._publish(RunStarted(meta=self._turn))
+        if missing := await self._files.missing(work.attachments):
+            raise FileGone(", ".join(missing))
+        request = partial(self._request, work, provider.name, model)
         for calls_left in reversed(range(self._config.max_calls)):
-            end = await self._call(work, provider, model)
+            end = await self._call(provider, await request(self._history.blocks()))
             if isinstance(end, Error):
-                await self._publish(RunFailed(meta=self._turn, error_string=end.error_string))
-                return "failed"
+                return await self._fail(end)
             calls = self._history.waiting_tool_calls()
             # A provider pauses a long turn and wants to be asked again to go on.
             if not calls and end.meta.stop_reason != "pause_turn":
@@ -144,61 +200,101 @@ class Engine:
                 return "finished"
             # A tool whose result no call would be told is not run.
             if calls_left:
-                await self._run_tools(calls)
+                await self._run_tools(calls, tools_for(work, self._tools))
         await self._publish(RunStopped(meta=self._turn, reason="max-calls"))
         return "max-calls"
 
+    # -- compaction --------------------------------------------------------------------------------------------
+
+    async def _compact(self, work: Work, provider: Provider, model: str) -> Outcome:
+        """Let the model sum up what there is; where that is too long even for this, with its long texts shortened."""
+        told = self._history.compactable()
+        if told is None:
+            raise NotCompacted("There is nothing to compact yet.")
+        end: Final | Error | None = None
+        for cut in compaction.CUTS:
+            if end is None or end.code == "context-too-long":
+                request = await self._request(work, provider.name, model, compaction.question(told.blocks, cut))
+                end = await self._call(provider, request, shown=False)
+            if isinstance(end, Final):
+                await self._publish(compaction.result(told, end, self._turn, work.author))
+                await self._publish(RunFinished(meta=self._turn))
+                return "finished"
+        assert end is not None
+        return await self._fail(end)
+
+    async def _undo_compaction(self, work: Work) -> Outcome:
+        known = self._history.compaction()
+        if known is None:
+            raise NotCompacted("There is no compaction to take back.")
+        await self._publish(CompactionUndone(meta=self._turn, compaction_turn_id=known, author=work.author))
+        await self._publish(RunFinished(meta=self._turn))
+        return "finished"
+
     # -- provider calls ----------------------------------------------------------------------------------------
 
-    async def _call(self, work: Work, provider: Provider, model: str) -> Final | Error:
-        """One call with its retries. An error is tried again only while nothing of the answer has been shown."""
-        request = self._request(work, provider.name, model)
+    async def _call(self, provider: Provider, request: Request, *, shown: bool = True) -> Final | Error:
+        """One call with its retries; an `Error` is not published yet. Only what was `shown` to a person stays.
+
+        An error is tried again only while nothing of the answer has been shown.
+        """
+        publish = self._publish if shown else _hide
         attempt = 1
         while True:
-            end, shown = await self._attempt(provider, request)
+            end, begun = await self._attempt(provider, request, publish)
             if isinstance(end, Final):
                 return end
-            wait = None if shown or attempt > self._config.retries else self._wait_before(attempt, end)
+            is_final = (begun and shown) or attempt > self._config.retries
+            wait = None if is_final else self._wait_before(attempt, end)
             if wait is None:
-                await self._publish(end)
                 return end
-            meta = self._turn.model_copy(update={"message_id": end.meta.message_id})
-            await self._publish(Retry(meta=meta, attempt=attempt, reason=end.error_string, delay_ms=round(wait * 1000)))
+            await self._publish(
+                Retry(
+                    meta=self._turn.model_copy(update={"message_id": end.meta.message_id}),
+                    attempt=attempt,
+                    attempts=self._config.retries,
+                    reason=end.error_string,
+                    delay_ms=round(wait * 1000),
+                )
+            )
             await asyncio.sleep(wait)
             attempt += 1
 
-    async def _attempt(self, provider: Provider, request: Request) -> tuple[Final | Error, bool]:
+    async def _attempt(
+        self, provider: Provider, request: Request, publish: Callable[[Event], Awaitable[None]]
+    ) -> tuple[Final | Error, bool]:
         """How the call ended, and whether anything of an answer came. An `Error` is not published yet."""
         shown = False
         end: Final | Error | None = None
-        async for event in _events(provider, request):
-            match event:
-                case Error():
-                    end = event
-                case Final():
-                    await self._publish(event)
-                    end = event
-                case _:
-                    await self._publish(event)
-                    shown = shown or not isinstance(event, Start | Info | Log | Status)
+        async with Silence(self._config.silence, partial(self._tell_of_silence, request.model)) as silence:
+            async for event in _events(provider, request):
+                silence.broken()
+                match event:
+                    case Error():
+                        end = event
+                    case Final():
+                        await publish(event)
+                        end = event
+                    case _:
+                        await publish(event)
+                        shown = shown or not isinstance(event, Start | Info | Log | Status)
+                silence.again()
         assert end is not None
         return end, shown
 
-    def _request(self, work: Work, provider: str, model: str) -> Request:
-        table = self._config.providers.get(provider, {})
-        max_tokens, temperature, budget = (table.get(k) for k in ("max_tokens", "temperature", "thinking_budget"))
-        return Request(
-            model=model,
-            blocks=self._history.blocks(),
-            system=self._config.system,
-            tools=self._tools.specs(),
-            max_tokens=None if max_tokens is None else int(max_tokens),
-            temperature=None if temperature is None else float(temperature),
-            thinking_budget=None if budget is None else int(budget),
-            settings=work.options,
-            session_id=self._session_id,
-            inference_id=self._turn.inference_id,
-            turn_id=self._turn.turn_id,
+    async def _tell_of_silence(self, model: str, seconds: float) -> None:
+        words = f"{model} has said nothing for {seconds:g} s."
+        await self._publish(Status(meta=self._turn, message=words, passing=True))
+
+    async def _request(self, work: Work, provider: str, model: str, blocks: Sequence[Block]) -> Request:
+        return request_for(
+            work,
+            model,
+            await self._files.with_bytes(blocks),
+            tools=tools_for(work, self._tools),
+            folder=self._config.folder,
+            table=self._config.providers.get(provider, {}),
+            ids=self._turn,
         )
 
     def _wait_before(self, attempt: int, error: Error) -> float | None:
@@ -212,18 +308,19 @@ class Engine:
 
     # -- tools -------------------------------------------------------------------------------------------------
 
-    async def _run_tools(self, calls: list[Block]) -> None:
+    async def _run_tools(self, calls: list[Block], tools: Toolbox) -> None:
         """Run them side by side. Results are published as they come; the history gives them back in call order."""
         for call in calls:
             payload = ToolCallPayload(id=call.call_id, name=call.name, input=call.text)
             await self._publish(ToolCallExecute(**self._of_tool(call), tool_call=payload))
         # Results are gathered even when one cannot be published, so that no tool is left running behind the turn.
-        for problem in await asyncio.gather(*map(self._run_tool, calls), return_exceptions=True):
+        running = [self._run_tool(call, tools) for call in calls]
+        for problem in await asyncio.gather(*running, return_exceptions=True):
             if problem is not None:
                 raise problem
 
-    async def _run_tool(self, call: Block) -> None:
-        output = await self._tools.call(call.name, call.text)
+    async def _run_tool(self, call: Block, tools: Toolbox) -> None:
+        output = await tools.call(call.name, call.text)
         payload = ToolResultPayload(
             id=call.call_id, name=call.name, result=output.text, error=True if output.failed else None
         )
@@ -264,6 +361,10 @@ async def _events(provider: Provider, request: Request) -> AsyncIterator[Event]:
         )
         end = unexpected(fault, meta) if fault else cut_off(provider.name, meta)
     yield end
+
+
+async def _hide(event: Event) -> None:
+    """Nobody is shown it."""
 
 
 async def _despite_cancellation(work: Coroutine[Any, Any, None], seconds: float | None) -> None:

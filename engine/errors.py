@@ -2,7 +2,12 @@
 
 EngineError
 ├── UnknownModel    no provider answers to that model name
-└── MissingKey      the provider wants a key and none is set
+├── MissingKey      the provider wants a key and none is set
+├── SetAside        the prompt has cost too many engines
+├── PromptLost      the prompt was gone from the queue before it was begun
+├── BadProfile      the profile that came with the prompt makes no sense
+├── FileGone        the bytes of an attached file are not in Redis any more
+└── NotCompacted    there is nothing to compact, or no summary, or nothing to take back
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from bus.meta import Metadata
 
 
 class EngineError(Exception):
-    """Base of what keeps an engine from asking a provider at all."""
+    """Base of what keeps an engine from asking a provider at all, or from asking it once more."""
 
     code = "engine"
 
@@ -34,6 +39,51 @@ class MissingKey(EngineError):
     """The provider wants a key, and the variable that would hold it is not set."""
 
     code = "missing-key"
+
+
+class SetAside(EngineError):
+    """So many engines died with the prompt that no other one shall."""
+
+    code = "set-aside"
+
+    def __init__(self, engines: int) -> None:
+        super().__init__(
+            f"This prompt was set aside: {engines} engines took it up, and each died before its answer was complete.",
+            "Retry asks it again. `riffle sessions show` lists what was set aside.",
+        )
+
+
+class PromptLost(EngineError):
+    """Only the prompt's id is left of it."""
+
+    code = "prompt-lost"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A prompt was lost: it was removed from the queue in Redis before it was answered, and its text with it.",
+            "Ask it again.",
+        )
+
+
+class BadProfile(EngineError):
+    """The profile that came with the prompt makes no sense."""
+
+    code = "bad-profile"
+
+
+class FileGone(EngineError):
+    """The bytes of an attached file are not in Redis any more."""
+
+    code = "file-gone"
+
+    def __init__(self, names: str) -> None:
+        super().__init__(f"The attached file is gone from Redis: {names}.", "Ask again, and attach it once more.")
+
+
+class NotCompacted(EngineError):
+    """There is nothing to compact, or no summary came, or there is nothing to take back."""
+
+    code = "not-compacted"
 
 
 def refused(error: EngineError, meta: Metadata) -> Error:

@@ -6,6 +6,7 @@ needs no SDK: both SDKs' errors, those of the HTTP library, and `StreamError` fo
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from urllib.parse import urlsplit
 from bus.events import Error
 
 from .loose import a_count, a_text, an_object, as_text
+from .models import Endpoint
+
+_SECRET_HEADERS = re.compile(r"auth|key|token|secret|cookie", re.I)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,18 @@ class Service:
         """The base URL without a user or password in it."""
         parts = urlsplit(self.base_url)
         return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+
+
+def about(place: Endpoint, model: str) -> Service:
+    """Whom an error of `place` is about."""
+    held = [value for name, value in place.headers.items() if _SECRET_HEADERS.search(name)]
+    return Service(
+        name=place.label,
+        model=model,
+        base_url=place.base_url,
+        key_variable=place.key_variable,
+        secrets=tuple(secret for secret in (place.key, *held) if secret),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +115,14 @@ class NoKey(Exception):
     """There is no API key to send."""
 
 
+class Elsewhere(Exception):
+    """The server redirects to another one, at `address`."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """One kind of error that a provider reports: how it is recognised, and the words for it."""
@@ -122,7 +146,7 @@ _KINDS = (
     _Kind(
         "context-too-long",
         "The conversation is too long for {model}",
-        "Start a new session, or choose a model with a larger context window with -m.",
+        "/compact sums it up to make room; or choose a model with a larger context window, or start a new session.",
         names=frozenset({"context_length_exceeded", "request_too_large", "model_context_window_exceeded"}),
         statuses=frozenset({413}),
         pattern=re.compile(r"prompt is too long|context (length|window|size)|too many (input )?tokens", re.I),
@@ -152,7 +176,7 @@ _KINDS = (
     _Kind(
         "unknown-model",
         "{name} has no model {model!r}, or nothing at this address",
-        "Choose another model with -m PROVIDER:MODEL, and check the address {address}.",
+        "`riffle models` lists what there is: choose with -m PROVIDER:MODEL, and check the address {address}.",
         names=frozenset({"not_found_error", "model_not_found"}),
         statuses=frozenset({404}),
     ),
@@ -183,12 +207,12 @@ _KINDS = (
     _Kind(
         "bad-request",
         "{name} refused the request",
-        "",
+        "Ask in other words, or ask another model with -m.",
         names=frozenset({"invalid_request_error", "invalid_prompt"}),
         statuses=frozenset(range(400, 500)),
     ),
 )
-_ANY = _Kind("provider-error", "{name} reported an error", "")
+_ANY = _Kind("provider-error", "{name} reported an error", "Ask again, or ask another model with -m.")
 
 _CONNECT_ERRORS = frozenset({"ConnectError", "ConnectTimeout", "APIConnectionError", "UnsupportedProtocol"})
 _TIMEOUTS = frozenset({"ReadTimeout", "WriteTimeout", "PoolTimeout", "APITimeoutError"})
@@ -228,12 +252,15 @@ def _reported(error: Exception, service: Service) -> Failure:
     words = kind.words.format(name=service.name, model=service.model)
     hint = kind.hint.format(key_variable=service.key_variable or "the API key", address=service.address)
     headers = _headers(error)
+    wait = _retry_after(headers)
+    if kind.retryable and wait:
+        hint = f"It asks to be left alone for {_span(wait)}. Ask again after that."
     return Failure(
         message=f"{words}{f' ({status})' if status else ''}{f': {message}' if message else '.'}",
         code=kind.code,
         hint=hint or None,
         retryable=kind.retryable and headers.get("x-should-retry") != "false",
-        retry_after=_retry_after(headers),
+        retry_after=wait,
     )
 
 
@@ -246,6 +273,12 @@ def _local(error: Exception, service: Service) -> Failure:
             code="no-key",
             hint=f"Set {service.key_variable}, or choose another model with -m; -m demo needs no key.",
         )
+    if isinstance(away := _innermost(error), Elsewhere):
+        return Failure(
+            message=f"{who} sends riffle on from {service.address} to {away.address}, where the key is not for.",
+            code="redirected",
+            hint="If that is where it is now, set base_url to it in the configuration.",
+        )
     if isinstance(error, NotAStream):
         return Failure(
             message=f"{who} answered with a page ({error.content_type}), not with a stream.",
@@ -253,7 +286,12 @@ def _local(error: Exception, service: Service) -> Failure:
             hint=f"Check the address {service.address}: is there a path such as /v1 missing?",
         )
     if isinstance(error, Stalled):
-        return _cut_short(f"{who} sent nothing for {error.seconds:.0f} s; the connection was closed.", "timeout")
+        return Failure(
+            message=f"{who} sent nothing for {error.seconds:g} s; the connection was closed.",
+            code="timeout",
+            hint="Ask again; what came so far is kept. In the configuration idle_seconds gives it more time.",
+            retryable=True,
+        )
     if isinstance(error, CutOff):
         return _cut_short(f"The answer of {who} was cut off: the stream ended before it was complete.", "cut-off")
     if names & _TIMEOUTS:
@@ -276,10 +314,14 @@ def _cut_short(message: str, code: str) -> Failure:
 
 def _because(error: BaseException) -> str:
     """The innermost reason, if it has words: SDKs wrap the system's own in "Connection error."."""
+    words = str(_innermost(error)).rstrip(".")
+    return f": {words}" if words else ""
+
+
+def _innermost(error: BaseException) -> BaseException:
     while error.__cause__ is not None and str(error.__cause__):
         error = error.__cause__
-    words = str(error).rstrip(".")
-    return f": {words}" if words else ""
+    return error
 
 
 def _status(error: Exception) -> int | None:
@@ -305,15 +347,29 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds, from `retry-after-ms` or `retry-after` (a number or a date, RFC 9110)."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) / unit)
+            seconds = float(headers[name]) / unit
         except (KeyError, ValueError):
             continue
+        return max(0.0, seconds) if math.isfinite(seconds) else None
+    when, now = _date(headers, "retry-after"), _date(headers, "date") or datetime.now(UTC)
+    # By the server's own clock, where it tells it.
+    return max(0.0, (when - now).total_seconds()) if when else None
+
+
+def _date(headers: Mapping[str, str], name: str) -> datetime | None:
     try:
-        when = parsedate_to_datetime(headers["retry-after"])
+        when = parsedate_to_datetime(headers[name])
     except (KeyError, ValueError):
         return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _span(seconds: float) -> str:
+    """A time span for people, never shorter than it is: `45 s`, `12 min`, `3 h`."""
+    for unit, size in (("s", 1), ("min", 60)):
+        if math.ceil(seconds / size) <= 90:
+            return f"{math.ceil(seconds / size)} {unit}"
+    return f"{math.ceil(seconds / 3600)} h"
 
 
 def _without_secrets(text: str, service: Service) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bus.builtin_events import Citation
 from bus.meta import Usage
 
+from . import endings
 from .call import Call
 from .exchange import Adapter, Streamed
 from .failures import Service
@@ -22,10 +23,6 @@ from .openai_client import OpenAIProvider
 from .ports import Request
 from .think_tags import ThinkTags
 
-_NOTICES = {
-    "length": "The answer was cut off: the limit of output tokens was reached.",
-    "content_filter": "The answer was cut off by the provider's content filter.",
-}
 _WHOLE_TOOL_CALLS = frozenset({"tool_calls", "function_call", "stop", None})
 
 
@@ -87,7 +84,7 @@ class ChatAdapter(Adapter):
             self._announce(tool)
             self.call.tool_call(tool.id, tool.arguments)
         self._keep_reasoning()
-        if notice := _NOTICES.get(self._finish_reason or ""):
+        if notice := endings.notice(self._finish_reason):
             self.call.notice(notice)
         self.call.final("refusal" if self._refused else self._finish_reason)
 
@@ -242,12 +239,11 @@ def _usage(usage: JSON) -> tuple[Usage, int | None]:
 class OpenAIChatProvider(OpenAIProvider):
     """Chat Completions."""
 
-    own_name = "openai-chat"
     optional_fields = ("stream_options",)
     adapter = ChatAdapter
 
     def _body(self, request: Request) -> JSON:
-        return chat_body(request, self.origin, official=self.official)
+        return chat_body(request, self.origin, official=self.official, reasoning_field=self.place.reasoning_field)
 
     async def _send(self, body: JSON) -> Streamed:
         return await self._client.chat.completions.create(**body, stream=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import httpx2
 import openai
 
+from .models import Endpoint
 from .openai_chat_request import OFFICIAL_HOST
-from .remote import TIMEOUT, RemoteProvider
+from .remote import TIMEOUT, RemoteProvider, staying_at
 
 
 class OpenAIProvider(RemoteProvider[openai.AsyncOpenAI]):
@@ -16,7 +17,12 @@ class OpenAIProvider(RemoteProvider[openai.AsyncOpenAI]):
     faults = (openai.OpenAIError,)
 
     @staticmethod
-    def _connect(api_key: str, base_url: str | None, http_client: httpx2.AsyncClient | None) -> openai.AsyncOpenAI:
+    def _connect(place: Endpoint, api_key: str, http_client: httpx2.AsyncClient | None) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(
-            api_key=api_key, base_url=base_url, max_retries=0, timeout=TIMEOUT, http_client=http_client
+            api_key=api_key,
+            base_url=place.base_url,
+            default_headers=place.headers,
+            max_retries=0,
+            timeout=TIMEOUT,
+            http_client=http_client or openai.DefaultAsyncHttpxClient(event_hooks=staying_at(place.base_url)),
         )

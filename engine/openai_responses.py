@@ -23,6 +23,7 @@ from bus.builtin_events import (
 from bus.events import Event
 from bus.meta import Usage
 
+from . import endings
 from .call import Call
 from .exchange import Adapter, Streamed
 from .failures import Service
@@ -37,10 +38,6 @@ _PROGRESS: dict[str, type[Event]] = {
     "response.file_search_call.searching": FileSearchSearching,
     "response.code_interpreter_call.interpreting": CodeInterpreterInterpreting,
     "response.image_generation_call.generating": ImageGenerationGenerating,
-}
-_NOTICES = {
-    "max_output_tokens": "The answer was cut off: the limit of output tokens was reached.",
-    "content_filter": "The answer was cut off by the provider's content filter.",
 }
 
 
@@ -102,7 +99,7 @@ class ResponsesAdapter(Adapter):
         self._take_usage(response)
         reason = a_text(an_object(response.get("incomplete_details")).get("reason"))
         self.call.notice(
-            _NOTICES.get(reason, f"The answer is incomplete: {reason or 'the provider does not say why'}.")
+            endings.notice(reason) or f"The answer is incomplete: {reason or 'the provider does not say why'}."
         )
         self.call.final("incomplete", {"incomplete_reason": reason})
 
@@ -299,7 +296,6 @@ class ResponsesAdapter(Adapter):
 class OpenAIResponsesProvider(OpenAIProvider):
     """Responses."""
 
-    own_name = "openai"
     optional_fields = ("include", "reasoning")
     adapter = ResponsesAdapter
 

@@ -77,7 +77,9 @@ def item_done(call: Call, item: JSON, item_id: str) -> None:
             _mcp_call(call, item, item_id)
         case "compaction":
             call.emit(Info, message="The provider has compacted the conversation.")
-        case _:
+        case kind:
+            if kind == "mcp_approval_request":
+                call.notice("The provider waits for a person to approve a tool call, which riffle cannot do yet.")
             segment_id = _other_tool(call, item, item_id)
     call.provider_block(item, segment_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from .attachments import responses_part
 from .conversation import CallIds, Said, arguments_json, arrange, tool_name
 from .loose import JSON, a_text
 from .ports import Block, Request
@@ -57,7 +58,9 @@ def _reasoning(request: Request) -> JSON:
 
 def _items(turn: Said, answered: set[str]) -> list[JSON]:
     if turn.by_user:
-        return [{"role": "user", "content": turn.text}]
+        files = [responses_part(file) for file in turn.files]
+        text = {"type": "input_text", "text": turn.text}
+        return [{"role": "user", "content": [*files, text] if files else turn.text}]
     blocks = list(turn.blocks)
     while blocks and _is_reasoning(blocks[-1]):
         blocks.pop()  # reasoning that nothing follows is refused

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from bus.attachment import Attachment
 from bus.events import Event, EventSink
 
 
@@ -19,13 +20,23 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file that the user attached. `data` is None where its bytes were not fetched, or are gone."""
+
+    name: str
+    media_type: str
+    block_key: str
+    data: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
     """One piece of the conversation, in the provider-neutral form that history is kept in.
 
-    `user`: `text`. `text`, `thinking`: `text`, one segment. `tool-call`: `call_id`, `name`, `text` (the arguments as
-    written). `tool-result`: `call_id`, `name`, `text`, `failed`. `provider`: `data` is a block of `provider`, to go
-    back verbatim; where `segment_id` equals another block's, it is that block in the provider's own words.
-    `interrupted` marks text that was cut off.
+    `user`: `text`, `files`. `text`, `thinking`: `text`, one segment. `tool-call`: `call_id`, `name`, `text` (the
+    arguments as written). `tool-result`: `call_id`, `name`, `text`, `failed`. `provider`: `data` is a block of
+    `provider`, to go back verbatim; where `segment_id` equals another block's, it is that block in the provider's own
+    words. `interrupted` marks text that was cut off.
     """
 
     kind: Literal["user", "text", "thinking", "tool-call", "tool-result", "provider"]
@@ -38,6 +49,7 @@ class Block:
     segment_id: str = ""
     message_id: str = ""
     data: Mapping[str, Any] | None = None
+    files: Sequence[File] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +122,21 @@ class Work(Protocol):
         """Settings that travel with the prompt."""
         ...
 
+    @property
+    def attachments(self) -> Sequence[Attachment]:
+        """The files that go with it."""
+        ...
+
+    @property
+    def deliveries(self) -> int:
+        """How many engines have taken it up, this one included."""
+        ...
+
+    @property
+    def fate(self) -> Literal["answer", "set-aside", "lost"]:
+        """Whether it is to be answered; else its author is told that it was set aside, or that its text is gone."""
+        ...
+
 
 class Seat(Protocol):
     """The place from which one engine answers one session: the lease, the queue, the history and the sink."""
@@ -136,7 +163,11 @@ class Seat(Protocol):
         ...
 
     async def finish(self, work: Work) -> None:
-        """All events of `work` are published: it will not be claimed again."""
+        """All events of `work` are published, whatever its fate: it will not be claimed again."""
+        ...
+
+    async def file(self, block_key: str) -> bytes | None:
+        """The bytes of an attachment of this session; None: they are gone."""
         ...
 
     def history(self) -> AsyncIterator[Event]:

@@ -14,7 +14,7 @@ from bus.events import Event
 from bus.meta import Metadata
 
 from .errors import EngineError, MissingKey, UnknownModel, refused
-from .models import DEFAULT_MODELS, SERVICES, Settings, key_of
+from .models import DEFAULT_MODELS, Endpoint, Settings, endpoint, origin, provider_names
 from .ports import Provider, Request
 
 _GUESSES = (
@@ -33,19 +33,48 @@ class Model:
 
 def parse(model: str, settings: Settings | None = None) -> Model:
     """`PROVIDER:MODEL`, a provider alone (its default model), or a model whose name tells its provider."""
-    known = _known(settings or {})
+    settings = settings or {}
+    known = provider_names(settings)
     provider, colon, name = model.strip().partition(":")
     if provider == "demo":
         return Model("demo", name)
     if provider not in known:
         guess = next((guess for guess, pattern in _GUESSES if not colon and pattern.match(provider)), None)
         if guess is None:
-            raise _unknown(model, known)
+            raise _unknown(model, known, settings)
         return Model(guess, provider)
-    name = name or str((settings or {}).get(provider, {}).get("model", DEFAULT_MODELS.get(provider, "")))
+    name = name or str(settings.get(provider, {}).get("model", DEFAULT_MODELS.get(provider, "")))
     if not name:
-        raise UnknownModel(f"{provider!r} is a provider, and it takes a model.", f"Write -m {provider}:MODEL.")
+        hint = f"Write -m {provider}:MODEL. `riffle models {provider}` lists them."
+        raise UnknownModel(f"{provider!r} is a provider, and it takes a model.", hint)
     return Model(provider, name)
+
+
+def reach(provider: str, env: Mapping[str, str], settings: Settings | None = None) -> Endpoint:
+    """Where `provider` is asked. Raises `UnknownModel` or `MissingKey`, in words."""
+    settings = settings or {}
+    place = endpoint(provider, env, settings)
+    if place is None:
+        raise _unknown(provider, provider_names(settings), settings)
+    scheme, host, _ = origin(place.base_url)
+    if scheme not in ("http", "https") or not host:
+        raise UnknownModel(
+            f"The address of {place.label} is none: {place.base_url!r}.",
+            f"Set base_url under [providers.{provider}], such as http://localhost:8000/v1.",
+        )
+    if place.key_needed and not place.key:
+        raise MissingKey(
+            f"There is no API key for {place.label}.",
+            f"Set {place.key_variable}, or choose another model with -m; -m demo needs no key.",
+        )
+    return place
+
+
+def check(model: str, env: Mapping[str, str], settings: Settings | None = None) -> None:
+    """Raise what keeps `model` from being asked, as far as can be known without asking. Loads no SDK."""
+    wanted = parse(model, settings)
+    if wanted.provider != "demo":
+        reach(wanted.provider, env, settings)
 
 
 def resolve(model: str, env: Mapping[str, str], settings: Settings | None = None) -> Provider:
@@ -55,30 +84,15 @@ def resolve(model: str, env: Mapping[str, str], settings: Settings | None = None
         from .demo.provider import Demo
 
         return Demo(wanted.name)
-    table = (settings or {}).get(wanted.provider, {})
-    service = SERVICES.get(wanted.provider)
-    base_url = str(table.get("base_url") or "") or (env.get(service.url_variable) if service else None) or None
-    variable = str(table.get("api_key_env") or (service.key_variable if service else ""))
-    key = key_of(wanted.provider, env, settings or {})
-    if not key and (base_url is None or table.get("api_key_env")):
-        label = service.label if service else wanted.provider
-        raise MissingKey(
-            f"There is no API key for {label}.",
-            f"Set {variable}, or choose another model with -m; -m demo needs no key.",
-        )
-    match wanted.provider:
-        case "openai":
-            from .openai_responses import OpenAIResponsesProvider
-
-            return OpenAIResponsesProvider(api_key=key, base_url=base_url, key_variable=variable)
+    place = reach(wanted.provider, env, settings)
+    match place.api:
+        case "openai-responses":
+            from .openai_responses import OpenAIResponsesProvider as Kind
         case "anthropic":
-            from .anthropic import AnthropicProvider
-
-            return AnthropicProvider(api_key=key, base_url=base_url, key_variable=variable)
-        case name:
-            from .openai_chat import OpenAIChatProvider
-
-            return OpenAIChatProvider(api_key=key, base_url=base_url, name=name, key_variable=variable)
+            from .anthropic import AnthropicProvider as Kind
+        case "openai-chat":
+            from .openai_chat import OpenAIChatProvider as Kind
+    return Kind(place)
 
 
 class Refused:
@@ -98,15 +112,16 @@ class Refused:
         """Nothing is open."""
 
 
-def _known(settings: Settings) -> list[str]:
-    return [*SERVICES, *(name for name in settings if name not in SERVICES and settings[name].get("base_url"))]
-
-
-def _unknown(model: str, known: list[str]) -> UnknownModel:
+def _unknown(model: str, known: list[str], settings: Settings) -> UnknownModel:
     provider, colon, name = model.partition(":")
+    if provider in settings:
+        return UnknownModel(
+            f"{provider!r} has no address.", f"Set base_url under [providers.{provider}] in the configuration."
+        )
+    hint = f"Write PROVIDER:MODEL with one of: {', '.join(known)}; or demo."
     nearest = difflib.get_close_matches(provider, [*known, "demo"], n=1)
-    forms = ", ".join([*(f"{provider}:MODEL" for provider in known), "demo"])
-    hint = f"Write one of: {forms}. For a model of a server at OPENAI_BASE_URL: openai-chat:{model}."
     if colon and nearest:
         hint = f"Did you mean {nearest[0]}:{name}? {hint}"
+    else:
+        hint += f" For a model of a server at OPENAI_BASE_URL: openai-chat:{model}."
     return UnknownModel(f"No provider is known for the model {model!r}.", hint)

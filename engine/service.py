@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from .engine import Engine, EngineConfig
-from .errors import EngineError
+from .errors import EngineError, PromptLost, SetAside
 from .history import History
 from .ports import Provider, Seat, Work
 from .providers import Refused, parse
@@ -28,7 +28,9 @@ class Service:
         self._make_provider = make_provider
         self._config = config
         self._history = History()
-        self._engine = Engine(seat.session_id, seat.sink, history=self._history, tools=tools, config=config)
+        self._engine = Engine(
+            seat.session_id, seat.sink, history=self._history, tools=tools, config=config, load=seat.file
+        )
         self._providers: dict[str, Provider] = {}
         self._leaving = asyncio.Event()
         self._told_to_stop: asyncio.Future[str] | None = None
@@ -42,7 +44,13 @@ class Service:
                 self._history.apply(event)
             await self._engine.close_open_turn("engine-lost")
             while (work := await self._next_work()) is not None:
-                await self._answer(work)
+                match work.fate:
+                    case "answer":
+                        await self._answer(work, *self._provider(work.model or self._config.model))
+                    case "set-aside":
+                        await self._answer(work, Refused(SetAside(work.deliveries - 1)), work.model)
+                    case "lost":
+                        await self._engine.tell(PromptLost())
                 await self._seat.finish(work)
         finally:
             for provider in self._providers.values():
@@ -50,9 +58,9 @@ class Service:
 
     def interrupt(self, author: str) -> bool:
         """Stop the running turn in the name of `author`; False: none is running, and none was stopped just now."""
-        if self._told_to_stop is not None:
-            if not self._told_to_stop.done():
-                self._told_to_stop.set_result(author)
+        if self._told_to_stop is not None and not self._told_to_stop.done():
+            self._told_to_stop.set_result(author)
+            self._stopped_at = time.monotonic()
             return True
         return time.monotonic() - self._stopped_at < ECHO_SECONDS
 
@@ -75,11 +83,9 @@ class Service:
             return await claim
         return None
 
-    async def _answer(self, work: Work) -> None:
+    async def _answer(self, work: Work, provider: Provider, model: str) -> None:
         """Run the turn. Whoever asks to stop it meanwhile is heard."""
-        model = work.model or self._config.model
-        provider, name = self._provider(model)
-        turn = asyncio.create_task(self._engine.run(work, provider, name))
+        turn = asyncio.create_task(self._engine.run(work, provider, model))
         asked = asyncio.create_task(self._seat.interrupted())
         self._told_to_stop = told = asyncio.get_running_loop().create_future()
         try:

@@ -70,6 +70,11 @@ class Toolbox:
         """All tools, as a model is told about them."""
         return [tool.spec() for tool in self._tools.values()]
 
+    def only(self, names: Iterable[str]) -> Toolbox:
+        """Of these tools, those of `names`."""
+        wanted = set(names)
+        return Toolbox(tool for name, tool in self._tools.items() if name in wanted)
+
     async def call(self, name: str, arguments: str) -> ToolOutput:
         """Run a tool. Whatever goes wrong becomes words; only a cancellation is passed on."""
         tool = self._tools.get(name)

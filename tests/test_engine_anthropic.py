@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -165,7 +165,15 @@ def own(data: Mapping[str, Any], segment: str) -> Block:
 
 def sent(*blocks: Block, **options: Any) -> dict[str, Any]:
     options = {"model": "claude-sonnet-5", **options}
-    return anthropic_body(Request(blocks=blocks, system="Be brief.", **options), "anthropic")
+    return _unmarked(anthropic_body(Request(blocks=blocks, system="Be brief.", **options), "anthropic"))
+
+
+def _unmarked(value: Any) -> Any:
+    """Without the marks for the cache, which have a test of their own."""
+    if isinstance(value, dict):
+        found = cast("dict[str, Any]", value)
+        return {name: _unmarked(inner) for name, inner in found.items() if name != "cache_control"}
+    return [_unmarked(item) for item in cast("list[Any]", value)] if isinstance(value, list) else value
 
 
 def test_blocks_go_back_unchanged_and_in_order() -> None:
@@ -181,7 +189,7 @@ def test_blocks_go_back_unchanged_and_in_order() -> None:
         Block(kind="tool-result", call_id="functions.f:0", name="f", text="no", failed=True),
         Block(kind="user", text="And now?"),
     )
-    assert body["system"] == "Be brief."
+    assert body["system"] == [{"type": "text", "text": "Be brief."}]
     use = {"type": "tool_use", "id": "functions_f_0", "name": "f", "input": {"a": 1}}
     result = {"type": "tool_result", "tool_use_id": "functions_f_0", "content": "no", "is_error": True}
     assert body["messages"] == [
@@ -189,6 +197,22 @@ def test_blocks_go_back_unchanged_and_in_order() -> None:
         {"role": "assistant", "content": [THINKING, SEARCH, FOUND, use]},
         {"role": "user", "content": [result, {"type": "text", "text": "And now?"}]},
     ]
+
+
+def test_the_cache_is_told_where_the_next_request_will_be_the_same() -> None:
+    def marked(*blocks: Block) -> list[tuple[str, str]]:
+        body = anthropic_body(Request(model="m", blocks=blocks, system="Be brief."), "anthropic")
+        places = [("system", block) for block in body["system"]]
+        places += [(message["role"], block) for message in body["messages"] for block in message["content"]]
+        return [(role, block.get("text", block["type"])) for role, block in places if "cache_control" in block]
+
+    use = Block(kind="tool-call", call_id="t", name="f", text="{}")
+    assert marked(QUESTION) == [("system", "Be brief."), ("user", "Read a.txt")]
+    assert marked(QUESTION, Block(kind="text", text="Yes."), Block(kind="user", text="2"), use) == [
+        ("system", "Be brief."), ("user", "2"), ("user", "tool_result"),
+    ]  # fmt: skip
+    many = [block for n in range(9) for block in (Block(kind="user", text=f"{n}"), Block(kind="text", text="Yes."))]
+    assert marked(*many) == [("system", "Be brief."), ("user", "7"), ("user", "8")]
 
 
 def test_thinking_without_a_signature_stays_away() -> None:

@@ -174,20 +174,6 @@ def test_errors_are_told_apart(error: Exception, code: str, retryable: bool) -> 
     assert "u:p" not in failure.message + (failure.hint or "")
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after": "7"}, 7.0),
-        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
-        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
-        ({"retry-after": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_the_wait_that_a_provider_asks_for_is_read(headers: dict[str, str], seconds: float | None) -> None:
-    assert explain(Refusal(429, headers=headers), SERVICE).retry_after == seconds
-
-
 async def test_the_advice_stands_in_the_event() -> None:
     answer = Answer(status=429, headers={"retry-after": "7"}, body=b'{"error": {"message": "slow down"}}')
     assert advice(failed(await ask("openai-chat", FakeServer(answer)))) == Advice(True, 7.0)

@@ -250,7 +250,7 @@ async def test_a_turn_names_the_one_before_it_and_a_retry_what_it_replaces() -> 
 
 async def test_what_the_config_says_of_a_provider_goes_into_its_requests() -> None:
     tables = {"scripted": {"max_tokens": 99, "temperature": 1}, "other": {"max_tokens": 1}}
-    run = Run([say("Yes."), end()], config=EngineConfig(system="Be brief.", providers=tables))
+    run = Run([say("Yes."), end()], config=EngineConfig(providers=tables))
     await run.ask()
     (request,) = run.provider.requests
-    assert (request.model, request.system, request.max_tokens, request.temperature) == ("m-1", "Be brief.", 99, 1.0)
+    assert (request.model, request.max_tokens, request.temperature) == ("m-1", 99, 1.0)

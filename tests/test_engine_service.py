@@ -36,7 +36,7 @@ async def test_prompts_are_answered_one_after_the_other() -> None:
     assert provider.requests[0].model == "gpt-x" and provider.closed
 
 
-async def test_the_turn_of_a_dead_engine_is_closed_first() -> None:
+async def test_p01_the_turn_of_a_dead_engine_is_closed_first() -> None:
     meta = Metadata(session_id="s1", inference_id="i0", turn_id="t0")
     of_call = Metadata(message_id="m0")
     past: list[Event] = [
@@ -141,7 +141,7 @@ async def test_an_idle_engine_leaves_at_once() -> None:
     assert len(seat.finished) == 1
 
 
-async def test_a_stop_is_taken_once_though_it_comes_in_two_ways() -> None:
+async def test_p10_a_stop_is_taken_once_though_it_comes_in_two_ways() -> None:
     seat = MemorySeat()
     engine, _ = service(seat, [say("One, "), HANG], [say("Two."), end()])
     assert engine.interrupt("bob@there") is False

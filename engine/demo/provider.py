@@ -12,10 +12,11 @@ from bus.events import Event
 from bus.meta import Usage
 
 from ..call import Call
+from ..compaction import INSTRUCTION
 from ..errors import UnknownModel
 from ..ports import Block, Request
 from .long_story import long_story
-from .story import Part, Story, choose, describe, fill
+from .story import Part, Story, choose, describe, fill, summary
 
 TOKENS_PER_SECOND = {"human": 60.0, "fast": 600.0, "instant": None}
 """None: without any waiting."""
@@ -115,6 +116,8 @@ def _scene(request: Request, fixed: Story | None) -> _Scene:
     question = request.blocks[asked[-1]].text if asked else ""
     since = request.blocks[asked[-1] + 1 :] if asked else request.blocks
     results = [block for block in since if block.kind == "tool-result"]
+    if question == INSTRUCTION:
+        return _Scene(question, [Part("say", summary([request.blocks[index].text for index in asked[:-1]]))])
     story = fixed or choose(question, first=len(asked) < 2)
     tools = {tool.name for tool in request.tools}
     skip = len(results)

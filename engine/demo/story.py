@@ -86,6 +86,13 @@ def describe(result: Block | None) -> str:
     return f"I see **{found}**{among}. So it is your folder, not one that I made up."
 
 
+def summary(questions: Sequence[str]) -> str:
+    """A summary of a conversation with the demo, as a model would write one when it is compacted."""
+    asked = [" ".join(question.split()) for question in questions]
+    lines = [f"- {_plain(q if len(q) <= 200 else f'{q[:199]}…')}" for q in asked]
+    return "The user talks to the demo, which answers with fixed stories. They asked:\n\n" + "\n".join(lines) + "\n"
+
+
 def _shown(names: list[str]) -> list[str]:
     """Two of them, hidden ones last."""
     return sorted(names, key=lambda name: name.startswith("."))[:2]

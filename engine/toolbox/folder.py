@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from ..privacy import PRIVATE_FOLDERS, is_private
 from ..tools import ToolError
 
 SKIPPED_FOLDERS = frozenset(
@@ -17,15 +18,6 @@ SKIPPED_FOLDERS = frozenset(
     }
 )  # fmt: skip
 """What a listing or a search does not go into: history, caches and other people's code."""
-
-PRIVATE_FOLDERS = frozenset({".ssh", ".gnupg", ".aws", ".azure", ".kube", ".docker"})
-PRIVATE_FILES = (
-    ".env", ".env.*", "*.env", ".envrc", ".netrc", "_netrc", ".pgpass", ".npmrc", ".pypirc", ".git-credentials",
-    ".htpasswd", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks",
-    "*.keystore", "*.kdbx", "credentials.json", "service-account*.json",
-)  # fmt: skip
-"""Names that mostly hold secrets. What a tool reads goes to the provider and into the session's stream."""
-TEMPLATES = ("*.example", "*.sample", "*.template", "*.dist", "*.pub")
 
 
 class Folder:
@@ -56,11 +48,7 @@ class Folder:
 
     def is_private(self, path: Path) -> bool:
         """Whether the name of `path`, or of a folder on the way to it, speaks of secrets."""
-        parts = path.relative_to(self.root).parts if path.is_relative_to(self.root) else path.parts
-        if not PRIVATE_FOLDERS.isdisjoint(parts):
-            return True
-        name = path.name.lower()
-        return any(fnmatchcase(name, p) for p in PRIVATE_FILES) and not any(fnmatchcase(name, p) for p in TEMPLATES)
+        return is_private(path.relative_to(self.root) if path.is_relative_to(self.root) else path)
 
     def files(self, start: Path, glob: str | None, given_up: threading.Event) -> Iterator[Path]:
         """Every regular file under `start` in a stable order, without what is skipped, private or leads out.
