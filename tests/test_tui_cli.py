@@ -81,6 +81,7 @@ from tui.cli.parser import parse
         (["sessions", "rename", "a", "A title"], SessionsRename(session="a", title="A title")),
         (["sessions", "delete", "a", "-y"], SessionsDelete(session="a", yes=True)),
         (["doctor"], Doctor()),
+        (["doctor", "--acl", "viewer"], Doctor(acl="viewer")),
     ],
 )
 def test_words_become_a_command(words: list[str], command: Command) -> None:
@@ -163,14 +164,6 @@ def test_ids_are_shortened_until_they_are_not_unique() -> None:
 # -- the program -----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    """One server for all tests of this file."""
-    server = RedisServer()
-    yield server
-    server.close()
-
-
 @pytest.fixture
 def home(tmp_path: Path, server: RedisServer) -> Iterator[Home]:
     """A user whose Redis is `server`."""
@@ -193,7 +186,13 @@ def home(tmp_path: Path, server: RedisServer) -> Iterator[Home]:
         (["run", "hi", "-m", "opnai:gpt"], 1, "riffle: No provider is known for the model 'opnai:gpt'."),
         (["run", "hi", "-m", "openai:gpt"], 1, "riffle: There is no API key for OpenAI."),
         (["sessions", "--redis", "redis://127.0.0.1:1"], 1, "riffle: Redis at redis://127.0.0.1:1 cannot be reached"),
-        (["sessions", "--redis", "nonsense"], 1, "riffle: "),
+        (
+            ["sessions", "--redis", "nonsense"],
+            2,
+            "riffle: This is not the address of a Redis server: it has no redis://",
+        ),
+        (["chat", "--redis", "redis+sentinel://h"], 2, "riffle: 'redis+sentinel://h' is not the address of a Redis"),
+        (["sessions", "--redis", "redis+cluster://127.0.0.1:1"], 1, "riffle: Redis at redis+cluster://127.0.0.1:1 can"),
     ],
 )
 def test_errors_are_one_sentence_and_a_hint(home: Home, words: list[str], code: int, sentence: str) -> None:
@@ -219,7 +218,7 @@ def test_a_wrong_password_is_named_and_not_shown(home: Home) -> None:
     assert "hunter2" not in wrong.stderr
 
 
-def test_a_key_that_is_no_stream_is_named(home: Home, server: RedisServer) -> None:
+def test_r16_a_key_that_is_no_stream_is_named(home: Home, server: RedisServer) -> None:
     server.command("SET", "not:a:stream", "1")
     done = home.run("tail", "--stream", "not:a:stream", "--no-follow")
     assert done.returncode == 1
@@ -297,7 +296,9 @@ def test_an_engine_knows_its_session_by_the_id_first_and_leaves_when_it_is_delet
     wait_until_now(lambda: json.loads(home.run("sessions", "show", meant[:12], "--json").stdout)["engine"], timeout=20)
     assert home.run("sessions", "delete", meant[:12], "--yes").returncode == 0
     _, errors = engine.communicate(timeout=20)
-    assert (engine.returncode, errors) == (0, "")
+    assert (engine.returncode, errors) == (0, f"riffle: The session {meant} was deleted: its engine ends.\n")
+    late = home.run("engine", "--session", meant)
+    assert (late.returncode, late.stderr) == (0, errors)
 
 
 def test_nothing_heavy_is_loaded_for_help() -> None:

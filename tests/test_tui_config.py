@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.durability import Durability
 from tui.config import Config, load_config, remember, with_setting
 from tui.paths import Paths, append_private, find_paths, make_private, write_private
 
@@ -37,6 +38,16 @@ def test_a_flag_wins_over_the_environment_over_the_file(where: Paths) -> None:
     assert (config.theme, config.sources["theme"]) == ("paper", str(where.config_file))
 
 
+def test_durability_is_chosen_in_the_file_or_for_one_command(where: Paths) -> None:
+    assert load_config(where, {}).durability == Durability()
+    write_private(where.config_file, '[redis]\ndurability = "replica"\nreplicas = 2\n')
+    assert load_config(where, {}).durability == Durability("replica", 2)
+    assert load_config(where, {"RIFFLE_DURABILITY": "disk"}).durability.level == "disk"
+    config = load_config(where, {"RIFFLE_DURABILITY": "safe"})
+    assert config.durability.level == "replica"
+    assert config.warnings == ["RIFFLE_DURABILITY must be memory, process, disk or replica, not safe; it is ignored."]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -48,7 +59,19 @@ def test_a_flag_wins_over_the_environment_over_the_file(where: Paths) -> None:
         ("redis = 3", "redis must be a table, written as [redis]; it is ignored."),
         ('[keys]\ninterupt = "f2"', "keys.interupt is not a setting of riffle. Did you mean keys.interrupt?"),
         ('[engine]\nanswering = "all"', "engine.answering must be private or pool, not all; it is ignored."),
+        (
+            '[redis]\ndurability = "safe"',
+            "redis.durability must be memory, process, disk or replica, not safe; it is ignored.",
+        ),
+        ("[redis]\nreplicas = 0", "redis.replicas must be 1 at least, not 0; it is ignored."),
         ("[providers.openai]\nbase = 1", "providers.openai.base is not a setting of riffle."),
+        (
+            '[providers.box]\napi = "openai"',
+            "providers.box.api must be openai-chat, openai-responses or anthropic, not openai; it is ignored.",
+        ),
+        ('[providers.box]\nreasoning_field = "thoughts"', "providers.box.reasoning_field must be reasoning_content, "),
+        ("[providers.box]\nheaders = 1", "providers.box.headers must be a table, written as [providers.box.headers]"),
+        ("[providers.box.headers]\nx-a = 1", 'providers.box.headers.x-a must be a text in "quotes"'),
     ],
 )
 def test_a_fault_is_named_and_the_default_is_used(where: Paths, text: str, sentence: str) -> None:
@@ -80,6 +103,14 @@ def test_secrets_are_not_shown(where: Paths) -> None:
     assert "hunter2" not in str(shown)
     assert "sk-1234567890" not in str(shown)
     assert config.providers["openai"]["api_key"] == "sk-1234567890"
+
+
+def test_headers_are_kept_and_not_shown(where: Paths) -> None:
+    config = written(where, '[providers.box]\nbase_url = "http://b"\n[providers.box.headers]\nX-Key = "sk-1"\n')
+    assert config.warnings == []
+    assert config.providers["box"]["headers.X-Key"] == "sk-1"
+    shown = {name: value for name, value, _ in config.shown()}
+    assert shown["providers.box.headers.X-Key"] == "set, not shown"
 
 
 def test_one_setting_is_written_and_the_rest_stays() -> None:
@@ -125,3 +156,10 @@ def test_a_config_file_that_is_a_link_stays_one(where: Paths, tmp_path: Path) ->
     remember(where, "theme", "peat")
     assert where.config_file.is_symlink()
     assert dotfile.read_text() == 'theme = "peat"\nmodel = "demo"\n'
+
+
+@pytest.mark.parametrize(("text", "seconds", "warned"), [("0.5", 0.5, False), ("0", 0.3, False), ("soon", 6.0, True)])
+def test_how_long_an_engine_may_be_silent_can_be_said(where: Paths, text: str, seconds: float, warned: bool) -> None:
+    config = load_config(where, {"RIFFLE_LEASE_SECONDS": text})
+    assert config.lease_seconds == seconds
+    assert config.warnings == (["RIFFLE_LEASE_SECONDS must be a number, not soon; it is ignored."] if warned else [])

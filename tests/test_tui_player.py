@@ -105,7 +105,7 @@ def test_the_end_is_shown_at_once(clock: Clock) -> None:
     assert list(Player(TIMES, speed=float("inf"), clock=clock).take()) == [0, 1, 2, 3]
 
 
-def test_a_clock_that_went_backwards_is_no_pause(clock: Clock) -> None:
+def test_r24_a_clock_that_went_backwards_is_no_pause(clock: Clock) -> None:
     player = Player([5_000, 1_000, 2_000], clock=clock)
     assert near(player.total, 1.0)
 

@@ -75,7 +75,7 @@ async def test_a_retry_asks_the_prompt_of_the_turn_that_it_stands_in(own_home: P
 
 
 async def test_an_engine_is_offered_where_none_answers(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.session.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("tui.screens.sending.PATIENCE_SECONDS", 0.01)
     app = screen(own_home, answered().take(), opening=Attach(session="x"))
     async with app.run_test() as pilot:
         await app.read(3)
@@ -92,7 +92,7 @@ async def test_an_engine_is_offered_where_none_answers(own_home: Path, monkeypat
 async def test_where_no_engine_may_be_started_it_is_said_what_a_prompt_waits_for(
     own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.screens.session.PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr("tui.screens.sending.PATIENCE_SECONDS", 0.01)
     app = screen(own_home, answered().take())
     async with app.run_test():
         await app.read(3)

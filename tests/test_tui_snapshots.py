@@ -9,11 +9,15 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from bus.events import Interrupt, RunStopped
+from bus.events import Event, Interrupt, RunStopped, Status, UserMessage
 from bus.feed import QueueChanged
+from bus.meta import Metadata
 from bus.session import Prompt, Queue, SessionInfo
+from engine.failures import Stalled
+from tests.support.provider_http import Answer
 from tests.support.riffle_app import Screen
 from tests.support.scripted_source import LIVE, STARTED_MS, ScriptedLibrary, ScriptedSource, Story
+from tests.support.troubles import refused, said, told
 from tests.support.waiting import wait_until
 from tui.cli.commands import Attach, Chat, Replay
 from tui.player import Player
@@ -147,6 +151,63 @@ def test_read_only_and_narrow(snap_compare: SnapCompare, own_home: Path) -> None
         await settled(pilot, entities=2)
 
     assert snap_compare(interrupted(own_home), run_before=drive, terminal_size=(40, 14))
+
+
+def troubled(home: Path, theme: str, *events: Event) -> Screen:
+    told = Story()
+    for event in events:
+        told.add(event)
+    return Screen(home, ScriptedLibrary(ScriptedSource(script=[LIVE, told.take()])), theme=theme)
+
+
+def test_waiting_for_a_provider(snap_compare: SnapCompare, own_home: Path) -> None:
+    limited = refused(429, "Slow down.", wait_ms=2)
+    overloaded = refused(529, "Too many people ask.", wait_ms=8)
+    events = told(
+        ("Why do riffles murmur?", [limited, said("Air is caught where the water **breaks**.")]),
+        ("And pools?", [overloaded, overloaded, said("")]),
+        up_to_retry=3,
+    )
+
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot, entities=7)
+
+    assert snap_compare(troubled(own_home, "dusk", *events), run_before=drive, terminal_size=(100, 24))
+
+
+def test_what_a_provider_refuses(snap_compare: SnapCompare, own_home: Path) -> None:
+    events = told(
+        ("With a wrong key", [refused(401, "Incorrect API key provided.")]),
+        ("Of a model that is not there", [refused(404, "The model does not exist.", "model_not_found")]),
+        ("Too much", [refused(400, "Your messages have 130,001 tokens.", "context_length_exceeded")]),
+        ("Without credit", [refused(429, "You exceeded your current quota.", "insufficient_quota")]),
+        ("Too often", [refused(429, "Rate limit reached.", wait_ms=720_000)]),
+    )
+
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot, entities=15)
+
+    assert snap_compare(troubled(own_home, "paper", *events), run_before=drive, terminal_size=(100, 45))
+
+
+def test_answers_that_are_not_whole(snap_compare: SnapCompare, own_home: Path) -> None:
+    half = "Riffles form where"
+    events = told(
+        ("Cut", [said(half, None)]),
+        ("Broken", [Answer(body=said(half, None), raises=ConnectionResetError("Connection reset by peer"))]),
+        ("Stalled", [Answer(body=said(half, None), raises=Stalled(300.0))]),
+        ("Too long", [said(half, "length")]),
+        ("Filtered", [said(half, "content_filter")]),
+        ("Declined", [said("", refusal="I cannot help with that.")]),
+    )
+    slow = Status(message="gpt-4o has said nothing for 20 s.", passing=True)
+    asked = UserMessage(meta=Metadata(turn_id="slow"), text="Slow", author="ada@desk")
+
+    async def drive(pilot: Pilot[Any]) -> None:
+        await settled(pilot, entities=25)
+
+    app = troubled(own_home, "dusk", *events, asked, slow)
+    assert snap_compare(app, run_before=drive, terminal_size=(100, 62))
 
 
 def test_a_tiny_terminal(snap_compare: SnapCompare, own_home: Path) -> None:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from bus.codec import encode
-from bus.errors import BusError, UnknownSession, WrongKeyType
-from bus.events import Broken, Gap, Partial
+from bus.errors import BusError, StoreUnavailable, UnknownSession, WrongKeyType
+from bus.events import Broken, Gap, Partial, UserMessage
 from bus.feed import ConnectionChanged, EntriesRead, FeedItem, QueueChanged
+from bus.meta import Metadata
 from bus.redis.store import Store
-from bus.session import ConnectionState, Queue, SessionInfo
+from bus.session import ConnectionState, Prompt, Queue, SessionInfo
+from bus.stream import Entry
 from tests.support.redis_server import RedisServer
 from tests.support.scripted_source import Story
 from tests.support.waiting import wait_until
@@ -25,6 +28,7 @@ from tui.cli.printing import json_line
 from tui.config import load_config
 from tui.library import StoreLibrary
 from tui.live_source import LiveSource
+from tui.outbox import Outbox
 from tui.paths import find_paths
 from tui.player import Player
 from tui.replay_source import ReplaySource, read_file
@@ -44,8 +48,9 @@ class Engine:
     def stop(self) -> None:
         self.asked.append("stop")
 
-    def interrupt(self) -> None:
+    def interrupt(self) -> bool:
         self.asked.append("interrupt")
+        return True
 
 
 class Reader:
@@ -119,6 +124,62 @@ async def test_a_prompt_waits_in_the_queue_and_can_be_taken_back(new_chat: LiveS
     await reader.close()
 
 
+async def test_what_was_begun_before_redis_had_answered_is_not_sent_again() -> None:
+    outbox, prompt = Outbox(), Prompt(id="p1", text="why?", author="ada@desk")
+    outbox.take([Entry("1-0", UserMessage(meta=Metadata(message_id="m"), text="why?", prompt_id="p1"), 0)])
+    outbox.add(prompt)
+    assert outbox.unbegun == []
+
+
+async def test_a_prompt_is_known_here_before_anybody_can_begin_it(
+    new_chat: LiveSource, store: Store, redis_server: RedisServer
+) -> None:
+    reader = Reader(new_chat)
+    await new_chat.begin()
+    redis_server.stop()
+    sending = asyncio.create_task(new_chat.submit("one", prompt_id="p1"))
+    await wait_until(lambda: [prompt.id for prompt in new_chat.unbegun] == ["p1"])
+    redis_server.cont()
+    await sending
+    async with store.seat(new_chat.session.id, engine_id="e1") as seat:
+        assert await seat.next_work()
+        await seat.sink.publish(UserMessage(meta=Metadata(message_id="m"), text="one", prompt_id="p1"))
+        await wait_until(lambda: not new_chat.unbegun)
+    await reader.close()
+
+
+async def test_a_prompt_that_could_not_be_sent_is_not_sent_later(
+    new_chat: LiveSource, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.submit.PATIENCE_SECONDS", 0.1)
+    await new_chat.begin()
+    redis_server.kill9()
+    with pytest.raises(StoreUnavailable):
+        await new_chat.submit("one")
+    assert new_chat.unbegun == []
+
+
+async def test_p05_a_prompt_that_somebody_else_took_back_is_not_sent_to_a_redis_that_came_back_empty(
+    new_chat: LiveSource, store: Store, redis_server: RedisServer
+) -> None:
+    reader = Reader(new_chat)
+    await new_chat.submit("one")
+    await new_chat.submit("two")
+    await wait_until(lambda: len(reader.queue.prompts) == 2)
+    one, two = reader.queue.prompts
+    assert await store.withdraw(new_chat.session.id, one.id)
+    await wait_until(lambda: [prompt.id for prompt in new_chat.unbegun] == [two.id])
+    redis_server.restart(empty=True)
+
+    async def asked() -> list[str]:
+        with suppress(StoreUnavailable):
+            return [prompt.id for prompt in (await store.queue(new_chat.session.id)).prompts]
+        return []
+
+    assert await wait_until(asked) == [two.id]
+    await reader.close()
+
+
 async def test_an_interrupt_goes_over_redis_and_pauses_what_waits(new_chat: LiveSource, engines: list[Engine]) -> None:
     reader = Reader(new_chat)
     await new_chat.submit("one")
@@ -131,7 +192,7 @@ async def test_an_interrupt_goes_over_redis_and_pauses_what_waits(new_chat: Live
     await reader.close()
 
 
-async def test_without_redis_an_interrupt_is_a_signal(
+async def test_p10_without_redis_an_interrupt_is_a_signal(
     new_chat: LiveSource, engines: list[Engine], redis_server: RedisServer
 ) -> None:
     await new_chat.begin()
@@ -148,9 +209,7 @@ async def test_an_attached_terminal_starts_an_engine_only_when_somebody_agrees(
         return engines[-1]
 
     session = await store.create_session(SessionInfo(id="", owner="ada@desk"))
-    attached = LiveSource(
-        store, session, mode="attach", author="ada@desk", make_engine=make, engine_allowed=False, durability="process"
-    )
+    attached = LiveSource(store, session, mode="attach", author="ada@desk", make_engine=make, engine_allowed=False)
     reader = Reader(attached)
     await wait_until(lambda: ConnectionChanged(ConnectionState("live", detail="process")) in reader.items)
     assert not attached.engine_wanted
@@ -183,7 +242,7 @@ async def test_what_the_command_line_names_is_opened(library: StoreLibrary, stor
     assert (await library.open(Chat(model="demo"))).session.id == ""
 
 
-async def test_what_is_not_there_is_told(library: StoreLibrary) -> None:
+async def test_v03_what_is_not_there_is_told(library: StoreLibrary) -> None:
     with pytest.raises(UnknownSession):
         await library.open(Attach(session="nothing"))
     with pytest.raises(UnknownSession, match="no session to continue"):
@@ -225,7 +284,7 @@ async def test_a_file_is_replayed_as_it_was_printed(tmp_path: Path, library: Sto
     ]
     path = tmp_path / "story.jsonl"
     path.write_text("\n".join(lines))
-    entries = read_file(path)
+    entries = await read_file(path)
     assert [type(entry.event) for entry in entries] == [Partial, Broken, Gap, Partial, Broken]
     assert [(entry.id, entry.ts) for entry in entries[:3]] == [("5-0", 5_000), ("6-0", 6_000), ("", 6_000)]
     assert json.loads(json_line(entries[2]))["id"] is None
@@ -235,14 +294,14 @@ async def test_a_file_is_replayed_as_it_was_printed(tmp_path: Path, library: Sto
     assert list(source.player.take()) == [0, 1, 2, 3, 4]
 
 
-async def test_an_empty_recording_is_told(tmp_path: Path, library: StoreLibrary) -> None:
+async def test_v03_an_empty_recording_is_told(tmp_path: Path, library: StoreLibrary) -> None:
     path = tmp_path / "empty.jsonl"
     path.touch()
     with pytest.raises(BusError, match=r"nothing to replay in empty\.jsonl"):
         await library.open(Replay(session=str(path)))
 
 
-async def test_a_key_that_is_no_stream_is_refused_with_its_name(
+async def test_r16_a_key_that_is_no_stream_is_refused_with_its_name(
     library: StoreLibrary, redis_server: RedisServer
 ) -> None:
     redis_server.command("SET", "notes", "text")

@@ -103,7 +103,7 @@ def test_every_entry_is_a_line_of_json(home: Home, redis: Redis) -> None:
     assert own == {"id": "4-0", "ts": 77, "event": {"type": "my-own", "value": 1}}
 
 
-def test_garbage_is_shown_and_the_rest_as_well(home: Home, redis: Redis) -> None:
+def test_d02_garbage_is_shown_and_the_rest_as_well(home: Home, redis: Redis) -> None:
     redis.xadd(STREAM, {"payload": b"\xff\xfe"}, id="1-0")
     redis.xadd(STREAM, {"payload": "[]"}, id="2-0")
     redis.xadd(STREAM, {"payload": '{"type":"partial","delta":5}'}, id="3-0")
@@ -129,7 +129,7 @@ def test_reading_starts_where_it_is_told_to(home: Home, redis: Redis) -> None:
     assert tail(home, "--from", "now") == []
 
 
-def test_a_stream_that_is_not_there_is_told(home: Home, redis: Redis) -> None:
+def test_v03_a_stream_that_is_not_there_is_told(home: Home, redis: Redis) -> None:
     done = home.run("tail", "--stream", STREAM, "--no-follow")
     assert (done.returncode, done.stdout) == (1, "")
     assert f"There is no stream {STREAM!r}." in done.stderr
@@ -153,7 +153,9 @@ def test_nothing_that_commands_a_terminal_is_printed_into_a_file(home: Home, red
     assert json.loads(record)["event"]["message"] == hostile
 
 
-def test_it_follows_through_an_outage_until_it_is_interrupted(home: Home, redis: Redis, server: RedisServer) -> None:
+def test_r01_it_follows_through_an_outage_until_it_is_interrupted(
+    home: Home, redis: Redis, server: RedisServer
+) -> None:
     add(redis, "1-0", type="log", level="info", message="before")
     process = home.start("tail", "--stream", STREAM)
     assert process.stdout is not None

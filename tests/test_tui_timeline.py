@@ -145,6 +145,14 @@ async def test_cards_of_the_provider_and_notes() -> None:
         ]
 
 
+async def test_a_long_note_goes_on_below_and_a_limit_is_named() -> None:
+    long = Notice(id="n", kind="log", level="warn", message="The answer was cut off: the limit was reached.")
+    async with timeline(long, Interruption(id="i", reason="max-calls"), size=(40, 20)) as (view, _, _):
+        first, second, *_ = lines(view)
+        assert (first, second.strip()) == ("· The answer was cut off: the limit", "was reached.")
+        assert "Stopped here: no more calls" in "\n".join(view.plain_lines())
+
+
 async def test_only_other_authors_are_named() -> None:
     mine, other = user("a", "mine"), user("b", "theirs")
     other.author = "ann@there"

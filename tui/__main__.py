@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tui.cli.commands import Attach, Chat, Command, Doctor, Engine, Replay, Run, Say, Send, Tail
+from tui.cli.commands import Attach, Chat, Command, Doctor, Engine, Models, Replay, Run, Say, Send, Tail
 from tui.cli.errors import INTERRUPTED, OK, report
 
 if TYPE_CHECKING:
@@ -40,10 +40,16 @@ def _run(command: Command) -> int:
 
         say_page(command.text)
         return OK
-    from tui.cli.context import context
+    from tui.cli.context import by_profile, context
 
     ctx = context(command)
+    command = by_profile(command, ctx)
     match command:
+        case Doctor(acl=role) if role:
+            from tui.cli import loop
+            from tui.cli.acl import acl
+
+            return loop.run(acl(role, ctx))
         case Chat():
             from tui.cli.chat import chat
 
@@ -56,6 +62,12 @@ def _run(command: Command) -> int:
             from tui.cli.replay import replay
 
             return replay(command, ctx)
+        case Models():
+            from tui.cli import loop
+            from tui.cli.models import models
+
+            ctx.show_warnings()
+            return loop.run(models(command, ctx))
         case _:
             return _run_without_a_screen(command, ctx)
 
@@ -87,7 +99,7 @@ def _run_without_a_screen(command: Command, ctx: Context) -> int:
 
             return loop.run(engine(command, ctx, signals), signals)
         case Doctor():
-            from tui.cli.doctor import doctor
+            from tui.cli.doctor.report import doctor
 
             return loop.run(doctor(ctx))
         case _:

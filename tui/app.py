@@ -7,8 +7,10 @@ import base64
 import contextlib
 import gc
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -28,11 +30,19 @@ from tui.clean import clean, clean_line
 from tui.cli.commands import Chat
 from tui.config import Config
 from tui.drafts import Drafts, History
+from tui.models import Listing, Models
 from tui.output_filter import ControlFilter
 from tui.paths import Paths
-from tui.screens.choices import command_choices, plain_choices, session_choices
+from tui.screens.choices import (
+    NO_PROFILE,
+    command_choices,
+    model_choices,
+    plain_choices,
+    profile_choices,
+    session_choices,
+)
 from tui.screens.help import HelpScreen
-from tui.screens.picker import Picker
+from tui.screens.picker import Choice, Picker
 from tui.screens.session import SessionScreen
 from tui.sources import Library, Opening
 
@@ -53,7 +63,8 @@ class Ending:
 class Riffle(App[Ending]):
     """The terminal program. `run()` gives back an `Ending`, or None after a crash, which has been told already.
 
-    `default_model` is who answers where nobody chose; `models` are offered in the model picker.
+    `default_model` is who answers where nobody chose; `models` are offered in the model picker until the providers have
+    said what they have, whom `offered` asks.
     """
 
     TITLE = "riffle"
@@ -73,6 +84,7 @@ class Riffle(App[Ending]):
         default_model: str = "",
         demo_since_no_key: bool = False,
         models: Sequence[str] = (),
+        offered: Models | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
@@ -81,6 +93,7 @@ class Riffle(App[Ending]):
         self.default_model = default_model
         self.demo_since_no_key = demo_since_no_key
         self.models = models
+        self.offered = offered
         self.now = now
         """The wall clock, in Unix seconds."""
         self._opening = opening
@@ -107,6 +120,14 @@ class Riffle(App[Ending]):
         for warning in self.config.warnings:
             self.notify(warning, severity="warning", timeout=10)
         self.call_after_refresh(_settle_collector)
+        if not self.is_headless:
+            # Textual's own handler runs in the middle of anything, and may wait for a lock that this anything holds.
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTSTP, self._stand_still)
+
+    def _stand_still(self) -> None:
+        """Leave the terminal to the shell until that says to go on."""
+        with self.suspend():
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own, and last our wall: no control character leaves, whoever drew it."""
@@ -153,7 +174,8 @@ class Riffle(App[Ending]):
     @work(exclusive=True, group="dialog")
     async def start_session(self) -> None:
         """Begin a new session."""
-        await self.show(Chat(model=self.session_screen.model or None))
+        screen = self.session_screen
+        await self.show(Chat(model=screen.model or None, profile=screen.active_profile or None))
 
     @work(exclusive=True, group="dialog")
     async def pick_session(self) -> None:
@@ -207,16 +229,63 @@ class Riffle(App[Ending]):
     async def pick_model(self, name: str = "") -> None:
         """Choose who answers from the next prompt on."""
         if not name:
-            known = dict.fromkeys([self.session_screen.shown_model, *self.models])
-            choices = plain_choices([(model, "") for model in known if model])
-            chosen = await self.push_screen_wait(
-                Picker("Model, as PROVIDER:MODEL", choices, free_text=True, chosen=self.session_screen.shown_model)
-            )
-            name = chosen or ""
+            shown = self.session_screen.shown_model
+            picker = Picker("Model, as PROVIDER:MODEL", self._model_choices([]), free_text=True, chosen=shown)
+            filling = self._fill_with_models(picker)
+            name = await self.push_screen_wait(picker) or ""
+            filling.cancel()
         if name:
-            self.session_screen.model = name
-            self.session_screen.refresh_facts()
-            self.notify(f"{name} answers from the next prompt on.")
+            await self._use_model(name)
+
+    @work(exclusive=True, group="models")
+    async def _fill_with_models(self, picker: Picker) -> None:
+        """Ask the providers, and offer what each one has as soon as it has answered."""
+        if self.offered is None:
+            return
+        listings: list[Listing] = []
+        picker.offer(self._model_choices([]), "asking the providers …")
+        async with aclosing(self.offered.ask()) as answers:
+            async for listing in answers:
+                listings.append(listing)
+                picker.offer(self._model_choices(listings), "asking the providers …")
+        picker.offer(self._model_choices(listings))
+
+    def _model_choices(self, listings: Sequence[Listing]) -> list[Choice]:
+        # Until the providers have answered, what is known without them.
+        names = [self.session_screen.shown_model, *(() if listings else self.models)]
+        return model_choices(filter(None, names), listings)
+
+    async def _use_model(self, name: str) -> None:
+        """Let `name` answer the prompts to come, unless it is known that it cannot."""
+        if self.offered is not None:
+            if refusal := await asyncio.to_thread(self.offered.refusal, name):
+                self.notify(refusal, severity="error", timeout=15)
+                return
+            if doubt := await asyncio.to_thread(self.offered.doubt, name):
+                self.notify(doubt, severity="warning", timeout=15)
+        self.session_screen.model = name
+        self.session_screen.refresh_facts()
+        self.notify(f"{name} answers from the next prompt on.")
+
+    @work(exclusive=True, group="dialog")
+    async def pick_profile(self, name: str = "") -> None:
+        """Choose the profile that prompts are answered by."""
+        profiles, screen = self.config.profiles, self.session_screen
+        if not name:
+            picker = Picker("Profile", profile_choices(profiles.values()), chosen=screen.active_profile or NO_PROFILE)
+            name = await self.push_screen_wait(picker) or ""
+        if name and name != NO_PROFILE and name not in profiles:
+            known = (
+                f"There are: {', '.join(profiles)}." if profiles else "[profiles.NAME] in the configuration makes one."
+            )
+            said = self.config.bad_profiles.get(name) or f"There is no profile {name!r}. {known}"
+            self.notify(said, severity="error", timeout=15)
+        elif name:
+            screen.profile = "" if name == NO_PROFILE else name
+            if name in profiles and profiles[name].model:
+                await self._use_model(profiles[name].model)
+            screen.refresh_facts()
+            self.notify(f"Profile: {name}, from the next prompt on.")
 
     @work(exclusive=True, group="dialog")
     async def pick_theme(self, name: str = "") -> None:

@@ -23,6 +23,14 @@ class Actions(Protocol):
         """Let `name` answer from now on; empty: ask for one."""
         ...
 
+    def choose_profile(self, name: str) -> None:
+        """Let the profile `name` answer from now on; empty: ask for one."""
+        ...
+
+    def compact(self, argument: str) -> None:
+        """Sum up what the model is told, or, with `undo`, take that back."""
+        ...
+
     def choose_theme(self, name: str) -> None:
         """Wear the theme `name`; empty: ask for one."""
         ...
@@ -85,6 +93,22 @@ COMMANDS: tuple[Command, ...] = (
         key="sessions",
     ),
     Command("model", "Model", "choose who answers", lambda s, name: s.choose_model(name), "MODEL", (), True),
+    Command(
+        "profile",
+        "Profile",
+        "choose how it is answered",
+        lambda s, name: s.choose_profile(name),
+        "NAME",
+        needs_prompt=True,
+    ),
+    Command(
+        "compact",
+        "Compact",
+        "let a summary stand for what was said; undo takes it back",
+        lambda s, argument: s.compact(argument),
+        "[undo]",
+        needs_prompt=True,
+    ),
     Command("theme", "Theme", "choose the colors", lambda s, name: s.choose_theme(name), "NAME"),
     Command(
         "retry",

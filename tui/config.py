@@ -10,18 +10,25 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from bus.durability import LEVELS, Durability, level_named
+from bus.redis.address import safe_url
 from bus.session import Answering
+from engine.models import HEADER
+from engine.profiles import Profile
+from engine.servers import APIS, REASONING_FIELDS
 from tui import paths
 from tui.keys import BY_ID
+from tui.profiles import read_profile
 
 Value = str | int | float | bool
 
 DEFAULT_THEME = "dusk"
 SECRET_KEYS = {"api_key"}
+SHORTEST_LEASE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +42,41 @@ class Setting:
     env: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     """Of a text: the only ones that there are."""
+    smallest: int | None = None
+    """Of a number."""
 
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("model", str, "", "PROVIDER:MODEL; empty: by the API key that is set, else demo", ("RIFFLE_MODEL",)),
     Setting("theme", str, DEFAULT_THEME, "a name from the theme picker", ("RIFFLE_THEME",)),
     Setting("redis.url", str, "", "empty: riffle starts a Redis of its own", ("RIFFLE_REDIS_URL", "REDIS_URL")),
+    Setting(
+        "redis.durability",
+        str,
+        "",
+        "what a written event survives: memory, process, disk or replica; empty: what the server gives",
+        ("RIFFLE_DURABILITY",),
+        LEVELS,
+    ),
+    Setting("redis.replicas", int, 1, "durability replica: how many must have an event", smallest=1),
+    Setting(
+        "retention.after_days",
+        int,
+        14,
+        "after how many days an ended session moves from riffle's own Redis to a file; 0: never",
+        smallest=0,
+    ),
     Setting("engine.max_calls", int, 20, "provider calls that one prompt may lead to"),
     Setting("engine.retries", int, 3, "how often a failed provider call is tried again"),
     Setting("engine.tools", bool, True, "whether the model may use tools"),
+    Setting(
+        "engine.lease_seconds",
+        float,
+        6.0,
+        "after how long without a sign of life another engine takes over",
+        ("RIFFLE_LEASE_SECONDS",),
+        smallest=1,
+    ),
     Setting(
         "engine.answering",
         str,
@@ -54,14 +87,21 @@ SETTINGS: tuple[Setting, ...] = (
     ),
 )
 
-PROVIDER_SETTINGS: Mapping[str, type] = {
-    "base_url": str,
-    "api_key": str,
-    "api_key_env": str,
-    "model": str,
-    "max_tokens": int,
-    "temperature": float,
-    "thinking_budget": int,
+PROVIDER_SETTINGS: Mapping[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting("base_url", str, "", "where the server is, such as http://localhost:8000/v1"),
+        Setting("api", str, "", "what it speaks", choices=APIS),
+        Setting("api_key", str, "", "the key itself; better is api_key_env"),
+        Setting("api_key_env", str, "", "the environment variable that holds the key; empty: no key is sent"),
+        Setting("reasoning_field", str, "", "what the model's reasoning goes back as", choices=REASONING_FIELDS),
+        Setting("model", str, "", "the model that is asked where only the provider is named"),
+        Setting("max_tokens", int, 0, "the most tokens of an answer"),
+        Setting("temperature", float, 0.0, "how freely it writes"),
+        Setting("thinking_budget", int, 0, "the most tokens of thinking"),
+        Setting("context_window", int, 0, "tokens that its models take, where the provider does not say", smallest=1),
+        Setting("idle_seconds", float, 300.0, "after how long without data a call is given up", smallest=1),
+    )
 }
 
 
@@ -75,6 +115,10 @@ class Config:
     providers: dict[str, dict[str, Value]] = field(default_factory=dict[str, dict[str, Value]])
     keys: dict[str, str] = field(default_factory=dict[str, str])
     """Action -> keys, from `[keys]`."""
+    profiles: dict[str, Profile] = field(default_factory=dict[str, Profile])
+    """By name, from `[profiles.NAME]`."""
+    bad_profiles: dict[str, str] = field(default_factory=dict[str, str])
+    """Those that cannot be used, and why not."""
     warnings: list[str] = field(default_factory=list[str])
 
     @property
@@ -93,6 +137,16 @@ class Config:
         return str(self.values["redis.url"]) or None
 
     @property
+    def durability(self) -> Durability:
+        """What events are to survive."""
+        return Durability(level_named(str(self.values["redis.durability"])), int(self.values["redis.replicas"]))
+
+    @property
+    def retention_days(self) -> int:
+        """After how many days an ended session moves to a file; 0: never."""
+        return int(self.values["retention.after_days"])
+
+    @property
     def max_calls(self) -> int:
         """Provider calls that one prompt may lead to."""
         return int(self.values["engine.max_calls"])
@@ -108,6 +162,11 @@ class Config:
         return bool(self.values["engine.tools"])
 
     @property
+    def lease_seconds(self) -> float:
+        """After how long without a sign of life an engine counts as lost, and another one takes over."""
+        return max(SHORTEST_LEASE_SECONDS, float(self.values["engine.lease_seconds"]))
+
+    @property
     def answering(self) -> Answering:
         """Who answers a new chat: an engine that it starts itself, or any `riffle engine`."""
         return "pool" if self.values["engine.answering"] == "pool" else "private"
@@ -115,11 +174,13 @@ class Config:
     def shown(self) -> Iterator[tuple[str, str, str]]:
         """(name, value, where from) of every setting, without secrets: what `riffle doctor` prints."""
         for name, value in self.values.items():
-            yield name, _without_password(str(value)), self.sources[name]
+            shown = safe_url(str(value)) if name == "redis.url" and value else _without_password(str(value))
+            yield name, shown, self.sources[name]
         for provider, table in self.providers.items():
             for key, value in table.items():
                 name = f"providers.{provider}.{key}"
-                shown = "set, not shown" if key in SECRET_KEYS else _without_password(str(value))
+                hidden = key in SECRET_KEYS or key.startswith(HEADER)
+                shown = "set, not shown" if hidden else _without_password(str(value))
                 yield name, shown, self.sources[name]
         for action, keys in self.keys.items():
             yield f"keys.{action}", keys, self.sources[f"keys.{action}"]
@@ -131,7 +192,12 @@ def load_config(where: paths.Paths, env: Mapping[str, str], flags: Mapping[str, 
     _File(where.config_file, config).read()
     for setting in SETTINGS:
         for variable in reversed(setting.env):
-            if text := env.get(variable):
+            text = env.get(variable)
+            if text and setting.choices and text not in setting.choices:
+                config.warnings.append(_must_be_one_of(variable, text, setting.choices))
+            elif text and setting.kind is float and not _is_number(text):
+                config.warnings.append(f"{variable} must be a number, not {text}; it is ignored.")
+            elif text:
                 config.values[setting.name] = text
                 config.sources[setting.name] = variable
     for name, value in (flags or {}).items():
@@ -160,12 +226,14 @@ class _File:
             self._warn(f"is not valid TOML: {error}. Until that is mended, the defaults are used.")
             return
         sections = {s.name.partition(".")[0] for s in SETTINGS if "." in s.name}
-        known = {s.name.partition(".")[0] for s in SETTINGS} | {"providers", "keys"}
+        known = {s.name.partition(".")[0] for s in SETTINGS} | {"providers", "profiles", "keys"}
         for key, value in tree.items():
             if key not in known:
                 self._unknown(key, known)
             elif key == "providers":
                 self._providers(value)
+            elif key == "profiles":
+                self._profiles(value)
             elif key == "keys":
                 self._keys(value)
             elif key in sections:
@@ -184,7 +252,7 @@ class _File:
 
     def _set(self, name: str, value: object) -> None:
         setting = next(s for s in SETTINGS if s.name == name)
-        if self._fits(name, value, setting.kind) and self._is_one_of(name, value, setting.choices):
+        if self._fits(name, value, setting.kind) and self._is_allowed(setting, value):
             self.config.values[name] = cast("Value", value)
             self.config.sources[name] = str(self.path)
 
@@ -192,11 +260,30 @@ class _File:
         for provider, table in self._table("providers", value).items():
             for key, inner in self._table(f"providers.{provider}", table).items():
                 name = f"providers.{provider}.{key}"
-                if key not in PROVIDER_SETTINGS:
-                    self._unknown(name, {f"providers.{provider}.{known}" for known in PROVIDER_SETTINGS})
-                elif self._fits(name, inner, PROVIDER_SETTINGS[key]):
-                    self.config.providers.setdefault(provider, {})[key] = cast("Value", inner)
-                    self.config.sources[name] = str(self.path)
+                if key == "headers":
+                    for header, text in self._table(name, inner).items():
+                        if self._fits(f"{name}.{header}", text, str):
+                            self._set_provider(provider, f"{HEADER}{header}", text)
+                elif key not in PROVIDER_SETTINGS:
+                    known = {f"providers.{provider}.{known}" for known in (*PROVIDER_SETTINGS, "headers")}
+                    self._unknown(name, known)
+                else:
+                    setting = replace(PROVIDER_SETTINGS[key], name=name)
+                    if self._fits(name, inner, setting.kind) and self._is_allowed(setting, inner):
+                        self._set_provider(provider, key, inner)
+
+    def _set_provider(self, provider: str, key: str, value: object) -> None:
+        self.config.providers.setdefault(provider, {})[key] = cast("Value", value)
+        self.config.sources[f"providers.{provider}.{key}"] = str(self.path)
+
+    def _profiles(self, value: object) -> None:
+        for name, table in self._table("profiles", value).items():
+            found = read_profile(name, table, self.path.parent)
+            if isinstance(found, Profile):
+                self.config.profiles[name] = found
+            else:
+                self.config.bad_profiles[name] = found
+                self._warn(found)
 
     def _keys(self, value: object) -> None:
         for action, keys in self._table("keys", value).items():
@@ -222,11 +309,14 @@ class _File:
         self._warn(f"{name} must be {words[kind]}, not {type(value).__name__}; it is ignored.")
         return False
 
-    def _is_one_of(self, name: str, value: object, choices: tuple[str, ...]) -> bool:
-        if not choices or value in choices:
-            return True
-        self._warn(f"{name} must be {' or '.join(choices)}, not {value}; it is ignored.")
-        return False
+    def _is_allowed(self, setting: Setting, value: object) -> bool:
+        if setting.choices and value not in setting.choices:
+            self._warn(_must_be_one_of(setting.name, value, setting.choices))
+            return False
+        if setting.smallest is not None and cast("int", value) < setting.smallest:
+            self._warn(f"{setting.name} must be {setting.smallest} at least, not {value}; it is ignored.")
+            return False
+        return True
 
     def _unknown(self, name: str, known: set[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -254,6 +344,14 @@ def with_setting(text: str, name: str, value: str) -> str:
     top, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
     changed, count = re.subn(rf"^{re.escape(name)}\s*=.*$", lambda _: line, top, flags=re.MULTILINE)
     return (changed if count else f"{line}\n{top}") + rest
+
+
+def _must_be_one_of(name: str, value: object, choices: tuple[str, ...]) -> str:
+    return f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}, not {value}; it is ignored."
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\d+(\.\d+)?", text) is not None
 
 
 def _without_password(text: str) -> str:

@@ -90,13 +90,16 @@ class EngineProcess:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
-    def interrupt(self) -> None:
-        """Stop the running answer by a signal, which needs no Redis. Does nothing where no engine runs here."""
+    def interrupt(self) -> bool:
+        """Stop the running answer by a signal, which needs no Redis. False: no engine runs here."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-        elif self._older_pid is not None and self._is_ours(self._older_pid):
+            return True
+        if self._older_pid is not None and self._is_ours(self._older_pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self._older_pid, signal.SIGINT)
+                return True
+        return False
 
     def _start(self) -> subprocess.Popen[bytes]:
         make_private(self._log.parent)

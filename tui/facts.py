@@ -21,6 +21,8 @@ class Playing:
     speed: float
     paused: bool
     ended: bool
+    unfinished: bool = False
+    """The recording ends in the middle of an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +34,24 @@ class Facts:
     title: str = ""
     model: str = ""
     connection: ConnectionState = CONNECTING
+    retry_seconds: float = 0.0
+    """While reconnecting: until the next try."""
+    behind: int = 0
+    """About so many entries are still to be read."""
     answering_seconds: float | None = None
     """None: no answer is being given."""
+    next_try_seconds: float | None = None
+    """A call of a provider failed, and is tried again after so long."""
     tokens_per_second: float | None = None
     """While an answer streams, an estimate by its characters."""
     input_tokens: int | None = None
     output_tokens: int | None = None
+    profile: str = ""
+    context: float | None = None
+    """How much of the model's context window is taken, from 0 to 1; None: nobody knows how large it is."""
     engine_lost: bool = False
+    engine_trouble: str = ""
+    """Why the answer does not get into the stream at the moment."""
     stop_pending: bool = False
     """An interrupt was asked for and the answer has not stopped yet."""
     queue_paused: bool = False

@@ -39,6 +39,8 @@ class Fold:
         self.lease: EngineLease | None = None
         self.engine_lost = False
         """The last answer was cut off because its engine is gone, and no other one has begun since."""
+        self.behind = 0
+        """About so many entries are still to be read; 0 where they are few or nobody knows."""
         self.last_prompt: UserText | None = None
         self._clock = clock
         self._caught_up = False
@@ -59,7 +61,8 @@ class Fold:
         """Fold one item. The changes are for the timeline's view."""
         changes: list[Change] = []
         match item:
-            case EntriesRead(entries, caught_up):
+            case EntriesRead(entries, caught_up, behind):
+                self.behind = behind
                 changes = self.timeline.apply_all(entries)
                 self._note(changes)
                 self._caught_up = self._caught_up or caught_up

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from bus.session import SessionInfo
 from tui.cli.commands import Attach, Chat, Replay, StreamName
 from tui.cli.context import Context
 from tui.engine_process import EngineProcess
+from tui.housekeeping import keep_house
+from tui.models import Models
 from tui.ownership import author, is_own, may_be_answered_here, who_answers
 from tui.player import Player
 from tui.sources import LocalEngine, Opening, Source
@@ -33,6 +36,8 @@ class StoreLibrary:
         self._ctx = ctx
         self._store: Store | None = None
         self._connecting = asyncio.Lock()
+        self.say: Callable[[str], object] = lambda message: None
+        """Tells the person why it takes longer."""
 
     async def sessions(self) -> list[SessionInfo]:
         """All in which something was said, newest first."""
@@ -53,30 +58,35 @@ class StoreLibrary:
         """Close all connections."""
         if self._store is not None:
             await self._store.close()
+            keep_house(self._ctx)
 
     async def _connected(self) -> Store:
         async with self._connecting:
             store = self._store
             if store is None:
                 module = await _load("bus.redis.store")
-                url = await asyncio.to_thread(self._ctx.redis_url)
+                loop = asyncio.get_running_loop()
+                url = await asyncio.to_thread(
+                    self._ctx.redis_url, lambda error: loop.call_soon_threadsafe(self._tell, error)
+                )
                 store = self._store = await module.open_store(
-                    url, client_name="riffle", revive=self._ctx.start_redis_early
+                    url,
+                    client_name="riffle",
+                    revive=self._ctx.start_redis_early,
+                    durability=self._ctx.config.durability,
+                    archive=self._ctx.archive,
+                    on_loading=self._tell,
                 )
             return store
 
-    async def _durability(self, store: Store) -> str:
-        """What a crash of which kind leaves whole; empty where the user may not see it."""
-        try:
-            return (await store.server_info()).durability
-        except BusError:
-            return ""
+    def _tell(self, error: BusError) -> None:
+        self.say(f"{error} {error.hint}")
 
     async def _chat(self, chat: Chat) -> Source:
         live, store = await _load("tui.live_source"), await self._connected()
         model = chat.model or self._ctx.model
-        await self._check_model(model)
-        session = await self._chat_session(store, chat) or SessionInfo(
+        known = await self._chat_session(store, chat)
+        session = known or SessionInfo(
             id="",
             model=model,
             answering=self._ctx.config.answering,
@@ -84,6 +94,9 @@ class StoreLibrary:
             cwd=str(Path.cwd()),
             version=version(),
         )
+        # The engine of a session that there is may have been started where other keys are set.
+        asked_here = session.answering == "private" and is_own(session) and (known is None or chat.model is not None)
+        await self._check_model(model, asked_here=asked_here)
         source: Source = live.LiveSource(
             store,
             session,
@@ -92,17 +105,23 @@ class StoreLibrary:
             make_engine=self._engine_maker(session),
             engine_allowed=is_own(session),
             unanswered=who_answers(session, embedded=self._ctx.embedded),
-            durability=await self._durability(store),
         )
         return source
 
-    async def _check_model(self, model: str) -> None:
-        """A model that no provider has is better told before there is a prompt for it."""
+    async def _check_model(self, model: str, *, asked_here: bool) -> None:
+        """What keeps a model from being asked is better told before there is a prompt for it.
+
+        `asked_here`: by an engine of this terminal, with the keys that are set here.
+        """
         providers = await _load("engine.providers")
         try:
             providers.parse(model, self._ctx.config.providers)
-        except providers.UnknownModel as error:
+            if asked_here:
+                providers.check(model, os.environ, self._ctx.config.providers)
+        except (providers.UnknownModel, providers.MissingKey) as error:
             raise BusError(str(error), error.hint) from None
+        if doubt := await asyncio.to_thread(Models(self._ctx.config, self._ctx.paths).doubt, model):
+            self.say(doubt)
 
     async def _chat_session(self, store: Store, chat: Chat) -> SessionInfo | None:
         if chat.session:
@@ -124,6 +143,8 @@ class StoreLibrary:
             return source
         session = await store.find(attach.session or "")
         after = await _start(store.stream(session.id), attach.position)
+        may_not = "" if attach.read_only else await _may_not(store, session.id)
+        watches = attach.read_only or bool(may_not)
         source = live.LiveSource(
             store,
             session,
@@ -131,22 +152,22 @@ class StoreLibrary:
             author=author(),
             after=after,
             read_only=attach.read_only,
-            make_engine=None if attach.read_only else self._engine_maker(session),
+            may_not=may_not,
+            make_engine=None if watches else self._engine_maker(session),
             engine_allowed=False,
-            unanswered="" if attach.read_only else who_answers(session, embedded=self._ctx.embedded),
-            durability=await self._durability(store),
+            unanswered="" if watches else who_answers(session, embedded=self._ctx.embedded),
         )
         return source
 
     async def _replay(self, replay: Replay) -> Source:
-        recording = await _load("tui.replay_source")
+        recording, reader = await _load("tui.replay_source"), await _load("bus.reader")
         file = Path(replay.session) if replay.session else None
         if file is not None and file.is_file():
             session = SessionInfo(id=file.name, title=file.name)
-            entries = await asyncio.to_thread(recording.read_file, file)
+            entries = await recording.read_file(file)
         else:
             session, stream = await self._recorded(replay)
-            entries = await recording.read_all(stream, await _start(stream, replay.position))
+            entries = await reader.read_all(stream, await _start(stream, replay.position))
         if not entries:
             raise BusError(f"There is nothing to replay in {session.title or session.id}.")
         player = Player(
@@ -178,6 +199,13 @@ class StoreLibrary:
 
 async def _load(module: str) -> Any:
     return await asyncio.to_thread(importlib.import_module, module)
+
+
+async def _may_not(store: Store, session_id: str) -> str:
+    """What keeps this user of Redis from sending anything; empty: nothing does."""
+    if await store.may_send(session_id):
+        return ""
+    return f"the Redis user {store.user} may only watch: it has no right to write"
 
 
 def _named(store: Store, name: StreamName) -> Any:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bus.errors import BusError, StoreUnavailable
-from bus.feed import ConnectionChanged, FeedItem, LeaseChanged, QueueChanged
+from bus.feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
 from bus.redis.sessions import title_of
 from bus.redis.store import Store
 from bus.redis.stream import RedisStream
-from bus.session import ConnectionState, Prompt, SessionInfo
+from bus.retry import insist
+from bus.session import ConnectionState, Prompt, Queue, SessionInfo
 from bus.stream import START
 from tui.facts import Mode
+from tui.outbox import Outbox
 from tui.sources import LocalEngine
-from tui.submit import new_prompt, submit
+from tui.submit import new_prompt, put_files, submit
+
+if TYPE_CHECKING:
+    from bus.attachment import Attachment
+    from tui.attaching import Picked
 
 INTERRUPT_SECONDS = 1.0
 """How long Redis may take to hear of an interrupt before the local engine gets a signal instead."""
@@ -28,7 +35,7 @@ class LiveSource:
 
     `make_engine` gives the local engine of a session; None where this terminal may start none. Without
     `engine_allowed` it is not started before somebody has agreed. `unanswered` is what a prompt waits for where nobody
-    is there to answer it.
+    is there to answer it. With `may_not` nothing can be sent, for the reason that it says.
     """
 
     player = None
@@ -42,13 +49,14 @@ class LiveSource:
         author: str,
         after: str = START,
         read_only: bool = False,
+        may_not: str = "",
         make_engine: Callable[[SessionInfo], LocalEngine] | None = None,
         engine_allowed: bool = True,
         unanswered: str = "",
-        durability: str = "",
     ) -> None:
         self.mode: Mode = mode
-        self.read_only = read_only
+        self.read_only = read_only or bool(may_not)
+        self.may_not = may_not
         self.session = session
         self._store = store
         self.author = author
@@ -56,12 +64,13 @@ class LiveSource:
         self._make_engine = make_engine
         self._engine_allowed = engine_allowed
         self._unanswered = unanswered
-        self._durability = durability
         self._engine: LocalEngine | None = None
         self._exists = asyncio.Event()
         self._making = asyncio.Lock()
         self._made_here = False
         self._asked = False
+        self._outbox = Outbox()
+        self._queue = Queue()
         self._live = True
         self._waiting = False
         self._has_engine = False
@@ -72,22 +81,60 @@ class LiveSource:
     async def items(self) -> AsyncIterator[FeedItem]:
         """The session's feed; of a new chat from the moment on that there is something."""
         if not self._exists.is_set():
-            yield ConnectionChanged(ConnectionState("live", detail=self._durability))
+            yield ConnectionChanged(ConnectionState("live", detail=await self._durability()))
             await self._exists.wait()
+        was_live, durability = False, ""
         async with aclosing(self._store.watch(self.session.id, after=self._after)) as feed:
             async for item in feed:
                 match item:
                     case ConnectionChanged(state):
-                        self._live = state.status == "live"
-                        item = ConnectionChanged(replace(state, detail=self._durability)) if self._live else item
+                        if state.status == "live" and not was_live:
+                            durability = await self._durability()
+                            await self._send_again()
+                        self._live = was_live = state.status == "live"
+                        if self._live:
+                            item = ConnectionChanged(replace(state, detail=durability))
+                    case EntriesRead(entries):
+                        if self._outbox.take(entries):
+                            await self._send_again()
+                        if self._outbox.waiting(self._queue) != self._queue:
+                            yield self._take_queue(self._queue)
                     case QueueChanged(queue):
-                        self._waiting = bool(queue.prompts) and not queue.paused
+                        await self._forget_settled(queue)
+                        item = self._take_queue(queue)
                     case LeaseChanged(lease):
                         self._has_engine, self._lease_known = lease is not None, True
                     case _:
                         pass
                 yield item
                 await self._wake_engine(item)
+
+    def _take_queue(self, queue: Queue) -> QueueChanged:
+        self._queue = self._outbox.waiting(queue)
+        self._waiting = bool(self._queue.prompts) and not queue.paused
+        return QueueChanged(self._queue)
+
+    async def _send_again(self) -> None:
+        """Redis may have come back without what was sent from here: it takes each prompt once."""
+        with contextlib.suppress(BusError):  # away again: the next time is soon
+            if self._outbox.unbegun and await self._store.session(self.session.id) is None:
+                await self._store.create_session(replace(self.session, stream_epoch=""))
+            for prompt in self._outbox.unbegun:
+                await put_files(self._store, self.session.id, self._outbox.files(prompt.id))
+                await self._store.submit(self.session.id, prompt)
+
+    async def _forget_settled(self, queue: Queue) -> None:
+        """What somebody else took back is not to be sent again to a Redis that has forgotten that."""
+        with contextlib.suppress(BusError):
+            for prompt_id in await self._store.settled(self.session.id, self._outbox.unseen(queue)):
+                self._outbox.remove(prompt_id)
+
+    async def _durability(self) -> str:
+        """What an event survives, asked after each loss of the connection: another server may have come back."""
+        try:
+            return await self._store.durability(written_here=self.mode == "chat")
+        except BusError:
+            return ""
 
     async def _wake_engine(self, item: FeedItem) -> None:
         """Start our engine for prompts that wait, whoever sent them, where none is there: it left, or it died."""
@@ -109,6 +156,11 @@ class LiveSource:
                 await self._engine.ensure()
 
     @property
+    def unbegun(self) -> list[Prompt]:
+        """What was sent from here and that nobody has begun or taken back, as far as it is known here."""
+        return self._outbox.unbegun
+
+    @property
     def engine_wanted(self) -> bool:
         """Whether prompts wait, nobody is there to answer, and `allow_engine` would change that."""
         return self._make_engine is not None and not self._engine_allowed and self._stranded
@@ -127,33 +179,54 @@ class LiveSource:
         self._engine_allowed = True
         await self.begin()
 
-    async def submit(self, text: str, *, prompt_id: str = "", model: str = "", supersedes: str | None = None) -> None:
+    async def submit(
+        self,
+        text: str,
+        *,
+        prompt_id: str = "",
+        model: str = "",
+        supersedes: str | None = None,
+        options: Mapping[str, str] | None = None,
+        files: Sequence[Picked | Attachment] = (),
+    ) -> None:
         """Queue the prompt, then see to it that somebody answers."""
         # The engine is asked for first: it needs longer to start than a prompt to arrive.
         await self.begin()
         self._asked = True
-        prompt = new_prompt(text, author=self.author, model=model, supersedes=supersedes, id=prompt_id)
-        await submit(self._store, self.session.id, prompt)
-        if not self.session.title:
+        prompt = new_prompt(
+            text,
+            author=self.author,
+            model=model,
+            supersedes=supersedes,
+            id=prompt_id,
+            options=options,
+            attachments=await put_files(self._store, self.session.id, files),
+        )
+        # Its answer may begin before Redis is heard to have taken it.
+        self._outbox.add(prompt, files)
+        try:
+            await submit(self._store, self.session.id, prompt)
+        except BusError:
+            self._outbox.remove(prompt.id)
+            raise
+        if not self.session.title and not prompt.command:
             self.session = replace(self.session, title=title_of(text))
 
-    async def interrupt(self) -> None:
-        """Ask over Redis; where that does not get through, and the engine is ours, by a signal."""
-        if self._engine is None:
-            await self._store.interrupt(self.session.id, self.author)
-            return
-        if not self._live:
-            self._engine.interrupt()
-            return
-        try:
-            async with asyncio.timeout(INTERRUPT_SECONDS):
-                await self._store.interrupt(self.session.id, self.author)
-        except (TimeoutError, StoreUnavailable):
-            self._engine.interrupt()
+    async def interrupt(self, prompt_id: str = "") -> None:
+        """Ask over Redis; while it is away, by a signal where the engine is ours, else as soon as it is back."""
+        if self._live:
+            with contextlib.suppress(TimeoutError, StoreUnavailable):
+                async with asyncio.timeout(INTERRUPT_SECONDS):
+                    await self._store.interrupt(self.session.id, self.author, prompt_id)
+                    return
+        if self._engine is None or not self._engine.interrupt():
+            await insist(lambda: self._store.interrupt(self.session.id, self.author, prompt_id))
 
     async def withdraw(self, prompt_id: str) -> Prompt | None:
         """Take a queued prompt back."""
-        return await self._store.withdraw(self.session.id, prompt_id)
+        prompt = await self._store.withdraw(self.session.id, prompt_id)
+        self._outbox.remove(prompt_id)
+        return prompt
 
     async def resume_queue(self) -> None:
         """Let a paused queue go on."""

@@ -25,6 +25,18 @@ class Paths:
     """Conversations: the Redis data folder lies in here."""
     state: Path
     """Prompt history, drafts, crash reports: lost without harm."""
+    cache: Path
+    """What can be asked for again."""
+
+    @property
+    def sessions(self) -> Path:
+        """Ended sessions that were moved out of the Redis in `data`, one file each."""
+        return self.data / "sessions"
+
+    @property
+    def housekeeping_log(self) -> Path:
+        """What the last housekeeping could not do; as old as that."""
+        return self.state / "housekeeping.log"
 
     @property
     def history_file(self) -> Path:
@@ -41,13 +53,14 @@ def find_paths(env: Mapping[str, str]) -> Paths:
     """The paths of this user: `RIFFLE_HOME` puts all of them into one folder, `RIFFLE_CONFIG` names the config file."""
     if home := env.get("RIFFLE_HOME"):
         root = Path(home).expanduser().absolute()
-        config, data, state = root / "config", root / "data", root / "state"
+        config, data, state, cache = root / "config", root / "data", root / "state", root / "cache"
     else:
         config = Path(platformdirs.user_config_dir(APP_NAME, appauthor=False))
         data = Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
         state = Path(platformdirs.user_state_dir(APP_NAME, appauthor=False))
+        cache = Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
     config_file = Path(env["RIFFLE_CONFIG"]).expanduser().absolute() if env.get("RIFFLE_CONFIG") else None
-    return Paths(config_file or config / "config.toml", config / "themes", data, state)
+    return Paths(config_file or config / "config.toml", config / "themes", data, state, cache)
 
 
 def make_private(folder: Path) -> Path:

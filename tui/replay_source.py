@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from bus.archive import ArchiveStream, is_archive
+from bus.archive_file import ArchiveFile
 from bus.codec import decode
 from bus.errors import BusError
 from bus.events import Broken
 from bus.feed import ConnectionChanged, EntriesRead, FeedItem
+from bus.reader import read_all
 from bus.session import ConnectionState, Prompt, SessionInfo
-from bus.stream import START, Entry, Stream
+from bus.stream import Entry
 from tui.facts import Mode
 from tui.player import Player
+
+if TYPE_CHECKING:
+    from bus.attachment import Attachment
+    from tui.attaching import Picked
 
 CHUNK = 500
 """Entries that are folded in one go; between two chunks keys are echoed."""
@@ -29,6 +36,7 @@ class ReplaySource:
     """Plays `entries` by the clock of `player`."""
 
     read_only = True
+    may_not = ""
     author = ""
     engine_wanted = False
     unanswered = ""
@@ -75,10 +83,19 @@ class ReplaySource:
     async def allow_engine(self) -> None:
         """Nothing is answered."""
 
-    async def submit(self, text: str, *, prompt_id: str = "", model: str = "", supersedes: str | None = None) -> None:
+    async def submit(
+        self,
+        text: str,
+        *,
+        prompt_id: str = "",
+        model: str = "",
+        supersedes: str | None = None,
+        options: Mapping[str, str] | None = None,
+        files: Sequence[Picked | Attachment] = (),
+    ) -> None:
         """Nothing can be sent to a recording."""
 
-    async def interrupt(self) -> None:
+    async def interrupt(self, prompt_id: str = "") -> None:
         """Nothing runs."""
 
     async def withdraw(self, prompt_id: str) -> Prompt | None:
@@ -91,21 +108,18 @@ class ReplaySource:
         """Nothing is open."""
 
 
-async def read_all(stream: Stream, after: str = START) -> list[Entry]:
-    """All entries behind `after` that there are now."""
-    entries: list[Entry] = []
-    while chunk := await stream.read(after, 1_000):
-        entries += chunk
-        after = chunk[-1].id
-    return entries
-
-
-def read_file(path: Path) -> list[Entry]:
-    """The entries of a JSON lines file: what `riffle tail --output json` prints, or bare events."""
+async def read_file(path: Path) -> list[Entry]:
+    """The entries of a file: an ended session's, JSON lines as `riffle tail --output json` prints, or bare events."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        if await asyncio.to_thread(is_archive, path):
+            return await read_all(ArchiveStream(ArchiveFile(path)))
+        return await asyncio.to_thread(_read_lines, path)
     except OSError as error:
         raise BusError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _read_lines(path: Path) -> list[Entry]:
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     return [_entry(line, number) for number, line in enumerate(lines) if line.strip()]
 
 

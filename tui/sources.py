@@ -5,7 +5,7 @@ A screen does not know which of the three it shows. Plain protocols: importing t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bus.session import Prompt, SessionInfo
@@ -14,7 +14,9 @@ from tui.facts import Mode
 from tui.player import Player
 
 if TYPE_CHECKING:
+    from bus.attachment import Attachment
     from bus.feed import FeedItem
+    from tui.attaching import Picked
 
 Opening = Chat | Attach | Replay
 """What the command line, or the session picker, asks to be shown."""
@@ -31,6 +33,11 @@ class Source(Protocol):
     @property
     def read_only(self) -> bool:
         """Whether nothing can be sent."""
+        ...
+
+    @property
+    def may_not(self) -> str:
+        """What this user of Redis may not do and why, where nothing can be sent for that; else empty."""
         ...
 
     @property
@@ -70,12 +77,27 @@ class Source(Protocol):
         """Somebody agreed that this terminal starts the session's engine."""
         ...
 
-    async def submit(self, text: str, *, prompt_id: str = "", model: str = "", supersedes: str | None = None) -> None:
-        """Send a prompt; sent again under the same id, it is asked once. `supersedes` is the turn that it replaces."""
+    async def submit(
+        self,
+        text: str,
+        *,
+        prompt_id: str = "",
+        model: str = "",
+        supersedes: str | None = None,
+        options: Mapping[str, str] | None = None,
+        files: Sequence[Picked | Attachment] = (),
+    ) -> None:
+        """Send a prompt; sent again under the same id, it is asked once. `supersedes` is the turn that it replaces.
+
+        `options` are its profile's, or a command. `files` go with it: new ones, or those of an earlier prompt.
+        """
         ...
 
-    async def interrupt(self) -> None:
-        """Ask for the running answer to stop. A waiting queue is paused."""
+    async def interrupt(self, prompt_id: str = "") -> None:
+        """Ask for the answer to that prompt to stop, or for whichever runs. A waiting queue is paused.
+
+        While the store is away it waits, and asks when the store is back; cancel it when the answer has ended.
+        """
         ...
 
     async def withdraw(self, prompt_id: str) -> Prompt | None:
@@ -118,8 +140,8 @@ class LocalEngine(Protocol):
         """Start it, unless one runs."""
         ...
 
-    def interrupt(self) -> None:
-        """Stop its answer with a signal, so that it works while Redis is away. Harmless where none runs."""
+    def interrupt(self) -> bool:
+        """Stop its answer with a signal, so that it works while Redis is away. False: no engine runs here."""
         ...
 
     def stop(self) -> None:

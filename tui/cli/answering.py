@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bus.session import SessionInfo
 from engine.engine import EngineConfig
-from engine.instructions import instructions
 from engine.ports import Provider, Seat
 from engine.providers import resolve
 from engine.service import Service
 from engine.toolbox import read_only_tools
 from engine.tools import Toolbox
 from tui.cli.context import Context
+from tui.cli.errors import complain
 from tui.ownership import is_own
 from tui.version import version
 
@@ -24,9 +26,29 @@ if TYPE_CHECKING:
     from bus.redis.store import Store
 
 
-def seat_of(store: Store, session_id: str, *, idle_seconds: float | None) -> SessionSeat:
-    """A seat for this process at a session; without prompts it is left after `idle_seconds`."""
-    return store.seat(session_id, engine_id=str(uuid.uuid4()), version=version(), idle_seconds=idle_seconds)
+@asynccontextmanager
+async def seat_of(
+    store: Store, session_id: str, ctx: Context, *, idle_seconds: float | None
+) -> AsyncGenerator[SessionSeat]:
+    """A seat for this process at a session; without prompts it is left after `idle_seconds`.
+
+    What Redis did not take to the end is told to the person.
+    """
+    seat = store.seat(
+        session_id,
+        # Never an id that another process has: it would be taken for that one.
+        engine_id=str(uuid.uuid4()),
+        version=version(),
+        lease_seconds=ctx.config.lease_seconds,
+        idle_seconds=idle_seconds,
+    )
+    try:
+        async with seat:
+            yield seat
+    finally:
+        if seat.unwritten:
+            events = "event" if seat.unwritten == 1 else "events"
+            complain(f"The last {seat.unwritten} {events} of this answer did not get into Redis, and are lost.")
 
 
 def service_at(seat: Seat, info: SessionInfo, ctx: Context) -> Service:
@@ -43,7 +65,7 @@ def service_at(seat: Seat, info: SessionInfo, ctx: Context) -> Service:
         tools=read_only_tools(folder) if folder else Toolbox(),
         config=EngineConfig(
             model=ctx.model if ctx.model_was_named else info.model or ctx.model,
-            system=instructions(folder),
+            folder=folder,
             max_calls=ctx.config.max_calls,
             retries=ctx.config.retries,
             providers=settings,

@@ -6,7 +6,7 @@ import dataclasses
 
 from tui.cli import loop, screen
 from tui.cli.commands import Chat, Run
-from tui.cli.context import Context, full_prompt
+from tui.cli.context import Context, full_prompt, with_files
 from tui.cli.errors import UsageError
 
 
@@ -28,6 +28,7 @@ def chat(command: Chat, ctx: Context) -> int:
         prompt=prompt,
         session=command.session,
         continue_last=command.continue_last,
+        profile=command.profile,
     )
     signals = loop.Signals()
-    return loop.run(run(plain, ctx, signals), signals)
+    return loop.run(run(with_files(plain), ctx, signals), signals)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from tui.attaching import Picked
 
 Output = Literal["text", "json", "yaml"]
+Role = Literal["viewer", "producer", "engine"]
+"""Of a Redis user; `bus.redis.roles` has what each may do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,7 @@ class Chat(Command):
     prompt: str = ""
     session: str | None = None
     continue_last: bool = False
+    profile: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +74,8 @@ class Run(Command):
     retries: int | None = None
     no_tools: bool = False
     quiet: bool = False
+    profile: str | None = None
+    files: tuple[Picked, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +97,8 @@ class Send(Command):
 
     session: str
     prompt: str
+    profile: str | None = None
+    files: tuple[Picked, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +140,19 @@ class SessionsDelete(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Models(Command):
+    """List what one provider offers, or every one; `refresh`: ask again, whatever the cache says."""
+
+    provider: str | None = None
+    json: bool = False
+    refresh: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Doctor(Command):
-    """Say what is there, what is wrong and how to fix it."""
+    """Say what is there, what is wrong and how to fix it; with `acl` how to make a Redis user of that role."""
+
+    acl: Role | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,19 +8,25 @@ import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.models import default_model
-from tui.cli.commands import Command, Run, Send, StreamName
+from engine.profiles import Profile
+from tui.attaching import NotAttached, pick, plain
+from tui.cli.commands import Chat, Command, Run, Send, StreamName
 from tui.cli.errors import UsageError, complain
 from tui.config import Config, Value, load_config
 from tui.paths import Paths, find_paths, make_private
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
+    from bus.errors import StoreLoading
     from bus.redis.store import Store
     from bus.redis.stream import RedisStream
+
+
+Asking = TypeVar("Asking", bound=Run | Send)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,8 @@ class Context:
 
     paths: Paths
     config: Config
+    profile: Profile | None = None
+    """The one that the command line names."""
 
     @property
     def embedded(self) -> bool:
@@ -50,13 +58,18 @@ class Context:
         """Whether the command line says who answers."""
         return self.config.sources["model"] == "command line"
 
-    def redis_url(self) -> str:
-        """The address of Redis; starts our own server where none is named. Blocks."""
+    @property
+    def archive(self) -> Path | None:
+        """The folder of ended sessions. Out of a server of somebody else's nothing is moved."""
+        return self.paths.sessions if self.embedded else None
+
+    def redis_url(self, on_loading: Callable[[StoreLoading], object] = lambda error: None) -> str:
+        """The address of Redis; starts our own server where none is named. Blocks, and says where that takes long."""
         if url := self.config.redis_url:
             return url
         from bus.server import ensure_server
 
-        return ensure_server(make_private(self.paths.data))
+        return ensure_server(make_private(self.paths.data), self.config.durability.level or "process", on_loading)
 
     def show_warnings(self) -> None:
         """Say on stderr what is odd in the configuration."""
@@ -74,12 +87,46 @@ class Context:
 def context(command: Command) -> Context:
     """The surroundings of `command`, whose options override the settings."""
     paths = find_paths(os.environ)
-    flags: dict[str, Value | None] = {"redis.url": command.redis, "model": command.model}
+    if command.redis:
+        _check_address(command.redis)
+    profile = _profile(command.profile, paths) if isinstance(command, Chat | Run | Send) and command.profile else None
+    flags: dict[str, Value | None] = {
+        "redis.url": command.redis,
+        "model": command.model or (profile and profile.model) or None,
+    }
     if isinstance(command, Run):
         flags["engine.max_calls"] = command.max_calls
         flags["engine.retries"] = command.retries
         flags["engine.tools"] = False if command.no_tools else None
-    return Context(paths, load_config(paths, os.environ, flags))
+    return Context(paths, load_config(paths, os.environ, flags), profile)
+
+
+def _profile(name: str, paths: Paths) -> Profile:
+    config = load_config(paths, os.environ)
+    if name in config.bad_profiles:
+        raise UsageError(config.bad_profiles[name], f"Mend it in {paths.config_file}.")
+    if name not in config.profiles:
+        known = ", ".join(config.profiles) or "none"
+        hint = f"There are: {known}. A [profiles.{name}] table in {paths.config_file} makes it."
+        raise UsageError(f"There is no profile {name!r} in the configuration.", hint)
+    return config.profiles[name]
+
+
+def by_profile(command: Command, ctx: Context) -> Command:
+    """`command` with the model of its profile, where it names none itself."""
+    if ctx.profile is None or command.model is not None:
+        return command
+    return dataclasses.replace(command, model=ctx.profile.model or None)
+
+
+def _check_address(url: str) -> None:
+    from bus.errors import StoreRefused
+    from bus.redis.address import parse_address
+
+    try:
+        parse_address(url)
+    except StoreRefused as error:
+        raise UsageError(str(error), error.hint) from None
 
 
 @asynccontextmanager
@@ -88,18 +135,31 @@ async def open_store(ctx: Context) -> AsyncGenerator[Store]:
     import asyncio
 
     from bus.redis.store import open_store as connect
+    from tui.housekeeping import keep_house
 
-    url = await asyncio.to_thread(ctx.redis_url)
-    store = await connect(url, client_name="riffle", revive=ctx.start_redis_early)
+    def tell(error: StoreLoading) -> None:
+        complain(str(error), error.hint)
+
+    url = await asyncio.to_thread(ctx.redis_url, tell)
+    store = await connect(
+        url,
+        client_name="riffle",
+        revive=ctx.start_redis_early,
+        durability=ctx.config.durability,
+        archive=ctx.archive,
+        on_loading=tell,
+    )
     try:
         yield store
     finally:
         await store.close()
+        keep_house(ctx)
 
 
 def full_prompt(prompt: str, *, needed: bool = True) -> str:
     """The prompt with what was piped in below it. Blocks until that ends."""
-    piped = "" if sys.stdin is None or sys.stdin.isatty() else _read_piped()
+    # Only what the person wrote names files: what is piped in is text, whatever stands behind its @.
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else plain(_read_piped())
     text = "\n\n".join(part for part in ("" if prompt == "-" else prompt, piped.strip("\n")) if part.strip())
     if needed and not text:
         raise UsageError("There is no prompt.", 'Give one in quotes, or pipe one in: riffle run "Why is the sky blue?"')
@@ -107,10 +167,19 @@ def full_prompt(prompt: str, *, needed: bool = True) -> str:
 
 
 def with_piped(command: Command) -> Command:
-    """A command that takes a prompt with what was piped in added to it; any other as it is."""
+    """A command that takes a prompt with what was piped in added to it, and its files; any other as it is."""
     if isinstance(command, Run | Send):
-        return dataclasses.replace(command, prompt=full_prompt(command.prompt))
+        return with_files(dataclasses.replace(command, prompt=full_prompt(command.prompt)))
     return command
+
+
+def with_files(command: Asking) -> Asking:
+    """`command` with the files that its prompt names."""
+    try:
+        prompt, files = pick(command.prompt, Path.cwd())
+    except NotAttached as error:
+        raise UsageError(str(error)) from None
+    return dataclasses.replace(command, prompt=prompt, files=tuple(files))
 
 
 def _read_piped() -> str:

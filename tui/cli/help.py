@@ -82,9 +82,11 @@ REDIS = Option(
     ("--redis",),
     "redis",
     "URL",
-    "redis://, rediss:// or unix:// (else RIFFLE_REDIS_URL,\nREDIS_URL, the configuration, a server of riffle's own)",
+    "redis://, rediss://, unix://, redis+cluster:// or\nredis+sentinel:// (else RIFFLE_REDIS_URL, REDIS_URL,\n"
+    "the configuration, a server of riffle's own)",
 )
-MODEL = Option(("-m", "--model"), "model", "MODEL", "openai:…, openai-chat:…, anthropic:… or demo")
+MODEL = Option(("-m", "--model"), "model", "MODEL", "PROVIDER:MODEL (riffle models lists them), or demo")
+PROFILE = Option(("-p", "--profile"), "profile", "NAME", "a [profiles.NAME] of the configuration")
 SESSION = Option(("-s", "--session"), "session", "SESSION", "go on with this session")
 LAST = Option(("-c", "--continue"), "continue_last", "", "go on with the last session")
 JSON = Option(("--json",), "json", "", "one JSON object per line")
@@ -125,12 +127,13 @@ PAGES: dict[str, Page] = {
                     "Housekeeping",
                     (
                         ("sessions", "list, show, rename, delete"),
+                        ("models", "what each provider offers"),
                         ("doctor", "what is there, what is wrong, how to fix it"),
                     ),
                 ),
             ),
             arguments=(Argument("PROMPT", "sent at once, in a new session; what is piped in is added"),),
-            options=(MODEL, LAST, SESSION, REDIS, VERSION),
+            options=(MODEL, PROFILE, LAST, SESSION, REDIS, VERSION),
             examples=(
                 ("riffle", "open a chat"),
                 ('riffle "Why is the sky blue?"', "open a chat and ask"),
@@ -143,9 +146,9 @@ PAGES: dict[str, Page] = {
         Page(
             name="chat",
             summary="Talk to a model. The session is kept, and its engine finishes the answer if the terminal dies.",
-            usage=("riffle chat [PROMPT] [-s SESSION | -c] [-m MODEL]",),
+            usage=("riffle chat [PROMPT] [-s SESSION | -c] [-m MODEL] [-p PROFILE]",),
             arguments=(Argument("PROMPT", "sent at once; what is piped in is added"),),
-            options=(SESSION, LAST, MODEL, REDIS),
+            options=(SESSION, LAST, MODEL, PROFILE, REDIS),
             examples=(
                 ("riffle chat -c", "go on where you stopped"),
                 ("riffle chat -s 01k9", "go on with the session whose id begins so"),
@@ -177,7 +180,11 @@ PAGES: dict[str, Page] = {
             summary="Play a past session with its own timing. Space pauses, . steps, + and - change the speed.",
             about="Without a SESSION you choose one from a list.",
             usage=("riffle replay [SESSION | FILE] [--speed X]", "riffle replay --stream KEY"),
-            arguments=(Argument("SESSION", f"{SESSION_NAME};\nor a FILE that riffle tail --output json has written"),),
+            arguments=(
+                Argument(
+                    "SESSION", f"{SESSION_NAME};\nor a FILE: an ended session's, or what tail --output json prints"
+                ),
+            ),
             options=(
                 Option(("--speed",), "speed", "X", "0.5, 2, 10, … times as fast; max shows the end at once"),
                 Option(("--idle-limit",), "idle_limit", "S", "no pause is longer than S seconds"),
@@ -196,9 +203,10 @@ PAGES: dict[str, Page] = {
             summary="Answer one prompt without a screen: the answer goes to stdout as it comes.",
             about="What is piped in is added to the prompt. The session is kept and listed like any other.",
             usage=("riffle run PROMPT [-m MODEL] [-s SESSION | -c] [--output text|json|yaml]",),
-            arguments=(Argument("PROMPT", "what to ask; - or nothing: only what is piped in"),),
+            arguments=(Argument("PROMPT", "what to ask, @FILE attaches; - or nothing: only what is piped in"),),
             options=(
                 MODEL,
+                PROFILE,
                 SESSION,
                 LAST,
                 Option(("--output",), "output", "FORMAT", "text (the answer), json or yaml (every event)"),
@@ -241,9 +249,9 @@ PAGES: dict[str, Page] = {
             usage=("riffle send SESSION PROMPT",),
             arguments=(
                 Argument("SESSION", SESSION_NAME, required=True),
-                Argument("PROMPT", "what to ask; what is piped in is added"),
+                Argument("PROMPT", "what to ask, @FILE attaches; what is piped in is added"),
             ),
-            options=(MODEL, REDIS),
+            options=(MODEL, PROFILE, REDIS),
             examples=(('riffle send 01k9 "And now in French"', ""),),
         ),
         Page(
@@ -258,7 +266,11 @@ PAGES: dict[str, Page] = {
         ),
         Page(
             name="sessions",
-            summary="The sessions that Redis holds.",
+            summary="The sessions that there are.",
+            about=(
+                "A session of riffle's own Redis that ended long ago lies in a file, and is used like any other:\n"
+                "retention.after_days in the config says after how many days (14; 0: never)."
+            ),
             usage=("riffle sessions [list | show | rename | delete] …",),
             sections=(
                 (
@@ -309,11 +321,34 @@ PAGES: dict[str, Page] = {
             hidden=(MODEL,),
         ),
         Page(
+            name="models",
+            summary="List the models that each provider offers, and how much context they take.",
+            about="Asked of every provider that has a key and of the servers on this machine; kept for a day.\n"
+            "Providers of your own are [providers.NAME] tables in the configuration.",
+            usage=("riffle models [PROVIDER] [--json] [--refresh]",),
+            arguments=(Argument("PROVIDER", "only this one: openai, anthropic, ollama, openrouter, …"),),
+            options=(JSON, Option(("--refresh",), "refresh", "", "ask again, whatever was said within the last day")),
+            hidden=(MODEL, REDIS),
+            examples=(
+                ("riffle models ollama", ""),
+                ("riffle models --json | jq -r .models[].id", "all of them"),
+            ),
+        ),
+        Page(
             name="doctor",
             summary="Say what is there (Redis, keys, terminal, files), what is wrong, and how to fix it.",
             about="Keys are only looked for, never shown. Ends with 1 when something is wrong.",
-            usage=("riffle doctor",),
-            options=(REDIS,),
+            usage=("riffle doctor", "riffle doctor --acl viewer|producer|engine"),
+            options=(
+                Option(
+                    ("--acl",),
+                    "acl",
+                    "ROLE",
+                    "print how to make a Redis user that may only watch (viewer),\n"
+                    "only write events (producer), or ask and answer (engine)",
+                ),
+                REDIS,
+            ),
             hidden=(MODEL,),
         ),
     )

@@ -13,6 +13,7 @@ from tui.cli.commands import (
     Command,
     Doctor,
     Engine,
+    Models,
     Replay,
     Run,
     Say,
@@ -27,7 +28,7 @@ from tui.cli.commands import (
 from tui.cli.errors import UsageError
 from tui.cli.help import PAGES, Page, page_for
 
-VALUE_OPTIONS = ("--redis", "-m", "--model", "-s", "--session")
+VALUE_OPTIONS = ("--redis", "-m", "--model", "-p", "--profile", "-s", "--session")
 """Options that may stand before a command's name and take the next word."""
 
 OTHER_WORDS = {
@@ -189,7 +190,7 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 def _position(text: str) -> str:
-    if text not in ("start", "now") and not re.fullmatch(r"\d+(-\d+)?", text):
+    if text not in ("start", "now") and not re.fullmatch(r"[0-9]{1,20}(-[0-9]{1,20})?", text):
         raise argparse.ArgumentTypeError(f"is start, now or the id of an entry (1700000000000-0), not {text!r}")
     return text
 
@@ -222,6 +223,7 @@ def _seconds(text: str, wanted: str = "is a number of seconds above 0") -> float
 _READERS: dict[str, Callable[[str], object]] = {
     "position": _position,
     "output": _one_of("text", "json", "yaml"),
+    "acl": _one_of("viewer", "producer", "engine"),
     "max_calls": _number(1),
     "retries": _number(0),
     "speed": _speed,
@@ -256,6 +258,7 @@ def _chat(found: argparse.Namespace) -> Command:
         prompt=found.prompt or "",
         session=found.session,
         continue_last=found.continue_last,
+        profile=found.profile,
     )
 
 
@@ -299,6 +302,7 @@ def _run(found: argparse.Namespace) -> Command:
         retries=found.retries,
         no_tools=found.no_tools,
         quiet=found.quiet,
+        profile=found.profile,
     )
 
 
@@ -324,11 +328,12 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Command]] = {
     "replay": _replay,
     "run": _run,
     "tail": _tail,
-    "send": lambda f: Send(redis=f.redis, model=f.model, session=f.session, prompt=f.prompt or ""),
+    "send": lambda f: Send(redis=f.redis, model=f.model, session=f.session, prompt=f.prompt or "", profile=f.profile),
     "engine": lambda f: Engine(redis=f.redis, model=f.model, session=f.session),
     "sessions list": lambda f: SessionsList(redis=f.redis, json=f.json),
     "sessions show": lambda f: SessionsShow(redis=f.redis, session=f.session, json=f.json),
     "sessions rename": lambda f: SessionsRename(redis=f.redis, session=f.session, title=f.title),
     "sessions delete": lambda f: SessionsDelete(redis=f.redis, session=f.session, yes=f.yes),
-    "doctor": lambda f: Doctor(redis=f.redis, model=f.model),
+    "models": lambda f: Models(model=f.model, provider=f.provider, json=f.json, refresh=f.refresh),
+    "doctor": lambda f: Doctor(redis=f.redis, model=f.model, acl=f.acl),
 }

@@ -73,6 +73,15 @@ def _without_controls(text: str) -> str:
     return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def size_text(count: int) -> str:
+    """So many bytes, for a person."""
+    for unit in ("B", "KB", "MB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count //= 1024
+    return f"{count:,} GB"
+
+
 def yaml_document(entry: Entry, *, as_read: bool = False) -> str:
     """The same as `json_line` as one YAML document."""
     from tui.cli import yaml_text

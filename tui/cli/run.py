@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bus.errors import BusError
 from bus.events import Error, Event, RunFailed, RunFinished, RunStopped, UserMessage
@@ -23,7 +23,7 @@ from tui.cli.loop import Signals
 from tui.cli.tail import ConnectionNotes, Printer, RecordPrinter, TextPrinter
 from tui.cli.transcript import Transcript
 from tui.ownership import author
-from tui.submit import new_prompt, submit
+from tui.submit import new_prompt, put_files, submit
 from tui.version import version
 
 if TYPE_CHECKING:
@@ -32,9 +32,15 @@ if TYPE_CHECKING:
 
 async def run(command: Run, ctx: Context, signals: Signals) -> int:
     """Ask, answer, print. A first Ctrl+C stops the answer and keeps what there is of it, a second one ends at once."""
-    prompt = new_prompt(command.prompt, author=author(), model=command.model or "")
     async with open_store(ctx) as store:
         info = await _session(store, command, ctx)
+        prompt = new_prompt(
+            command.prompt,
+            author=author(),
+            model=command.model or "",
+            options=ctx.profile.options() if ctx.profile else None,
+            attachments=await put_files(store, info.id, command.files),
+        )
         turn = _Turn(prompt.id, _printer(command))
         feed = store.watch(info.id, after=(await store.stream(info.id).info()).last_id)
         try:
@@ -53,7 +59,7 @@ async def _answered(
     """The exit code, once the turn has ended."""
     # A session that a chat has open is answered by its own engine.
     if await store.lease(info.id) is None:
-        return await _answer_here(store, info, ctx, signals, turn.follow(feed))
+        return await _answer_here(store, info, ctx, signals, turn, feed)
 
     def stop() -> bool:
         if turn.begun:
@@ -81,14 +87,21 @@ async def _session(store: Store, command: Run, ctx: Context) -> SessionInfo:
 
 
 async def _answer_here(
-    store: Store, info: SessionInfo, ctx: Context, signals: Signals, printing: Coroutine[Any, Any, int]
+    store: Store, info: SessionInfo, ctx: Context, signals: Signals, turn: _Turn, feed: AsyncGenerator[FeedItem]
 ) -> int:
     """Run an engine beside the printer until all is printed. The engine's fault ends both."""
-    async with seat_of(store, info.id, idle_seconds=None) as seat, asyncio.TaskGroup() as group:
+
+    def stop() -> bool:
+        stopped = service.interrupt(author())
+        if stopped:
+            turn.stop()
+        return stopped
+
+    async with seat_of(store, info.id, ctx, idle_seconds=None) as seat, asyncio.TaskGroup() as group:
         service = service_at(seat, info, ctx)
-        signals.taker = _once(lambda: service.interrupt(author()))
+        signals.taker = _once(stop)
         group.create_task(service.run())
-        code = await printing
+        code = await turn.follow(feed)
         # It still has to mark the prompt as answered.
         service.leave()
         return code
@@ -108,8 +121,9 @@ def _once(stop: Callable[[], bool]) -> Callable[[int], bool]:
 def _printer(command: Run) -> Printer:
     if command.output != "text":
         return RecordPrinter(command.output)
-    aside = sys.stderr if sys.stderr.isatty() and not command.quiet else None
-    return TextPrinter(Transcript(sys.stdout, aside))
+    if command.quiet:
+        return TextPrinter(Transcript(sys.stdout, None))
+    return TextPrinter(Transcript(sys.stdout, sys.stderr, only_notes=not sys.stderr.isatty()))
 
 
 class _Turn:
@@ -120,10 +134,17 @@ class _Turn:
         self._printer = printer
         self.begun = False
         self._error: Error | None = None
+        self._connection = ConnectionNotes()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """The answer shall stop; where that has to wait for Redis, the person is told."""
+        self._stopping = True
+        if self._connection.away:
+            complain("The answer stops as soon as Redis is back.", "Ctrl+C again ends at once.")
 
     async def follow(self, feed: AsyncGenerator[FeedItem], *, engine_needed: bool = False) -> int:
         """Print until the turn ends; the exit code says how. `engine_needed`: without one it fails."""
-        connection = ConnectionNotes()
         async with aclosing(feed):
             async for item in feed:
                 code = None
@@ -131,7 +152,10 @@ class _Turn:
                     case EntriesRead():
                         code = self._take(item)
                     case ConnectionChanged(state):
-                        connection.tell(state)
+                        was_away = self._connection.away
+                        self._connection.tell(state)
+                        if self._stopping and self._connection.away and not was_away:
+                            self.stop()
                     case LeaseChanged(None) if engine_needed:
                         raise CliError("The engine of this session was lost.", "Ask again.")
                     case QueueChanged(Queue(paused=True)) if not self.begun:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ def show(opening: Opening, ctx: Context) -> int:
         sys.__stderr__ = sys.__stdout__
     from tui.app import Riffle
     from tui.library import StoreLibrary
+    from tui.models import Models
 
     library = StoreLibrary(ctx)
     app = Riffle(
@@ -67,7 +69,9 @@ def show(opening: Opening, ctx: Context) -> int:
         default_model=ctx.model,
         demo_since_no_key=not ctx.config.model and ctx.model == "demo",
         models=[f"{provider}:{model}" for provider, model in DEFAULT_MODELS.items()] + ["demo"],
+        offered=Models(ctx.config, ctx.paths),
     )
+    library.say = app.notify
     return loop.run(_run(app, library))
 
 
@@ -82,7 +86,14 @@ async def _leave_when_the_terminal_is_gone(app: Riffle) -> None:
         await asyncio.sleep(HANG_UP_SECONDS)
 
 
+def _leave_at_a_hang_up(app: Riffle) -> None:
+    """The terminal that says so may still be there, and is restored; under nohup it says nothing."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, lambda: app.exit(return_code=HUNG_UP))
+
+
 async def _run(app: Riffle, library: StoreLibrary) -> int:
+    _leave_at_a_hang_up(app)
     watch = asyncio.ensure_future(_leave_when_the_terminal_is_gone(app))
     try:
         ending = await app.run_async()

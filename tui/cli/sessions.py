@@ -14,7 +14,7 @@ from tui.clean import clean_line
 from tui.cli.commands import Command, SessionsDelete, SessionsList, SessionsRename, SessionsShow
 from tui.cli.context import Context, open_store
 from tui.cli.errors import FAILED, OK, UsageError, complain
-from tui.cli.printing import json_text, say
+from tui.cli.printing import json_text, say, size_text
 
 if TYPE_CHECKING:
     from bus.redis.store import Store
@@ -28,6 +28,8 @@ async def sessions(command: Command, ctx: Context) -> int:
         match command:
             case SessionsList(json=as_json):
                 _list(await store.sessions(), as_json=as_json)
+                for error in store.archiving.damaged:
+                    complain(str(error), error.hint)
             case SessionsShow():
                 await _show(store, command)
             case SessionsRename(session=name, title=title):
@@ -103,13 +105,17 @@ async def _show(store: Store, command: SessionsShow) -> None:
     info = await store.find(command.session)
     lease = await store.lease(info.id)
     queue = await store.queue(info.id)
+    aside = await store.set_aside(info.id)
     size = await store.stream(info.id).info()
+    file = await store.archiving.file_of(info.id)
     if command.json:
         facts = {
             **asdict(info),
             "engine": asdict(lease) if lease else None,
             "waiting": len(queue.prompts),
+            "set_aside": [asdict(prompt) for prompt in aside],
             "entries": size.length,
+            "file": str(file.path) if file else None,
         }
         sys.stdout.write(json_text(facts) + "\n")
         return
@@ -122,11 +128,13 @@ async def _show(store: Store, command: SessionsShow) -> None:
         "messages": str(info.messages),
         "entries": f"{size.length:,}",
         "waiting": f"{len(queue.prompts)} prompts{', paused' if queue.paused else ''}" if queue.prompts else "",
+        "set aside": "; ".join(f"“{_cut(clean_line(p.text), 60)}” of {clean_line(p.author)}" for p in aside),
         "engine": _engine(lease),
         "answered by": "the engine of its own chat" if info.answering == "private" else "any riffle engine",
         "owner": clean_line(info.owner),
         "folder": clean_line(info.cwd),
-        "stream": store.stream(info.id).key,
+        "stream": "" if file else store.stream(info.id).key,
+        "file": f"{file.path} ({size_text(file.size)})" if file else "",
     }
     for name, value in rows.items():
         if value:

@@ -126,21 +126,21 @@ async def _print(feed: AsyncIterator[FeedItem], printer: Printer, *, follow: boo
 
 
 class ConnectionNotes:
-    """Says on stderr when Redis goes away and when it is back."""
+    """Says on stderr when Redis goes away and when it is back. `away`: it cannot be reached now."""
 
     def __init__(self) -> None:
-        self._away = False
+        self.away = False
 
     def tell(self, state: ConnectionState) -> None:
         """Report a change of the connection, once each way. Raises CliError when Redis refuses for good."""
         match state.status:
             case "denied":
                 raise CliError(state.detail)
-            case "reconnecting" if not self._away:
-                self._away = True
+            case "reconnecting" if not self.away:
+                self.away = True
                 complain(state.detail, "riffle goes on as soon as it is back.")
-            case "live" if self._away:
-                self._away = False
+            case "live" if self.away:
+                self.away = False
                 complain("Redis is back.")
             case _:
                 pass

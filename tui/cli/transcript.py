@@ -38,12 +38,22 @@ class Transcript:
     """Collects what there is to print of a timeline's changes; `flush` writes it.
 
     `answers` gets the answers. `aside` gets all the rest: the same place, another one, or None for nowhere. Where it
-    is another place, prompts and the end of a turn are left out: whoever asked says that in a way of their own.
+    is another place, prompts and the end of a turn are left out: whoever asked says that in a way of their own. With
+    `only_notes` it gets no more than what keeps the answer waiting or cuts it short.
     """
 
-    def __init__(self, answers: TextIO, aside: TextIO | None, *, full: bool = False, metadata: bool = False) -> None:
+    def __init__(
+        self,
+        answers: TextIO,
+        aside: TextIO | None,
+        *,
+        full: bool = False,
+        metadata: bool = False,
+        only_notes: bool = False,
+    ) -> None:
         self._answers = answers
         self._aside = aside
+        self._only_notes = only_notes
         self._full = full
         self._metadata = metadata
         self._pieces: list[tuple[TextIO, str]] = []
@@ -114,7 +124,7 @@ class Transcript:
         if isinstance(entity, AssistantText):
             self._begin_answer(entity)
             self._write(self._answers, delta)
-        elif self._aside is not None:
+        elif self._aside is not None and not self._only_notes:
             if self._current != entity.id:
                 self._begin(self._aside, entity)
                 self._write(self._aside, "[thinking]\n", "dim")
@@ -130,7 +140,7 @@ class Transcript:
             self._begin(self._answers, entity)
 
     def _show_tool(self, tool: ToolUse) -> None:
-        if self._aside is None:
+        if self._aside is None or self._only_notes:
             return
         if tool.state != "writing" and self._say_once(f"call {tool.id}"):
             self._begin(self._aside, tool)
@@ -144,6 +154,8 @@ class Transcript:
         self._waiting.pop(entity.id, None)
         apart = self._aside is not self._answers
         if self._aside is None or (apart and isinstance(entity, UserText | Failure | Interruption)):
+            return
+        if self._only_notes and not _matters(entity):
             return
         style, text = describe(entity, full=self._full)
         if text and self._say_once(entity.id):
@@ -173,6 +185,10 @@ class Transcript:
             self._open.pop(sheet, None)
         else:
             self._open[sheet] = place
+
+
+def _matters(entity: Entity) -> bool:
+    return isinstance(entity, Notice) and (entity.kind in ("retry", "status") or entity.level in ("warn", "error"))
 
 
 def _sheet(place: TextIO) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bus.entities import (
     Citations,
     CodeInterpreter,
+    CompactedTurns,
     Entity,
     Failure,
     FileSearch,
@@ -30,7 +31,9 @@ def describe(entity: Entity, *, full: bool) -> tuple[Style, str]:
     """How to print `entity` once it is complete: a style, and text that ends with a newline (or nothing)."""
     match entity:
         case UserText():
-            return "bold", "".join(f"> {line}\n" for line in entity.text.splitlines() or [""])
+            lines = entity.text.splitlines() or [""]
+            lines += [f"+ {file.name} ({file.media_type}, {file.size:,} bytes)" for file in entity.attachments]
+            return "bold", "".join(f"> {line}\n" for line in lines)
         case Failure():
             return "red", f"[error] {entity.message}\n" + (f"        {entity.hint}\n" if entity.hint else "")
         case GapMarker():
@@ -61,15 +64,21 @@ def shorten(text: str, *, full: bool) -> str:
 
 
 def _gap(gap: GapMarker) -> str:
-    missing = (
-        "Some entries are" if gap.count is None else "1 entry is" if gap.count == 1 else f"{gap.count:,} entries are"
-    )
+    match gap.count:
+        case None:
+            missing = "Some entries may be"
+        case 1:
+            missing = "1 entry is"
+        case count:
+            missing = f"{count:,} entries are"
     return f"{missing} missing here. {gap.reason}".rstrip()
 
 
 def _interruption(stop: Interruption) -> str:
     if stop.reason == "engine-lost":
         return "cut off: its engine was lost"
+    if stop.reason == "max-calls":
+        return "stopped: no more calls for one prompt (engine.max_calls)"
     return f"interrupted by {stop.author}" if stop.author else "interrupted"
 
 
@@ -96,6 +105,10 @@ def _quiet(entity: Entity, *, full: bool) -> str:
                 f"[{number}] {source.title or ''} {source.url or ''}".rstrip() + "\n"
                 for number, source in enumerate(entity.sources, 1)
             )
+        case CompactedTurns():
+            undone = "  (taken back)" if entity.undone else ""
+            saved = f", {entity.tokens_before:,} → {entity.tokens_after or 0:,} tokens" if entity.tokens_before else ""
+            return f"[compacted] {entity.turns:,} turns{saved}{undone}\n{shorten(str(entity.text), full=full)}\n"
         case TurnSummary():
             return f"[{_summary(entity)}]\n"
         case UnknownEvent():

@@ -21,11 +21,15 @@ LIST_SHARE = 0.55
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One line: `draw` makes it for a width in cells, `search` is what typing looks in."""
+    """One line: `draw` makes it for a width in cells, `search` is what typing looks in.
+
+    A `remark` is a line to read, which cannot be chosen.
+    """
 
     id: str
     search: str
     draw: Callable[[int], Content]
+    remark: bool = False
 
 
 class Picker(ModalScreen[str | None]):
@@ -49,6 +53,7 @@ class Picker(ModalScreen[str | None]):
         empty: str = "Nothing matches.",
         free_text: bool = False,
         preview: Callable[[str], None] | None = None,
+        note: str = "",
     ) -> None:
         super().__init__()
         self._title = title
@@ -57,6 +62,7 @@ class Picker(ModalScreen[str | None]):
         self._empty = empty
         self._free_text = free_text
         self._preview = preview
+        self._note = note
         self._matching: Sequence[Choice] = choices
 
     def compose(self) -> ComposeResult:
@@ -69,7 +75,7 @@ class Picker(ModalScreen[str | None]):
             options = OptionList(id="picker-list", compact=True, markup=False)
             options.can_focus = False
             yield options
-            yield Static("↑↓ choose   Enter take   Esc leave", id="picker-help", markup=False)
+            yield Static(_help(self._note), id="picker-help", markup=False)
 
     def on_mount(self) -> None:
         """Fill the list once its width is known."""
@@ -79,15 +85,22 @@ class Picker(ModalScreen[str | None]):
         """Draw the lines for the new width."""
         self.call_after_refresh(self._fill)
 
+    def offer(self, choices: Sequence[Choice], note: str = "") -> None:
+        """Offer other choices, while the dialog is open; what was typed stays. `note` stands beside the help."""
+        self._choices, self._note = choices, note
+        if self.is_mounted:
+            self.query_one("#picker-help", Static).update(_help(note))
+            self._matching = matching(choices, self.query_one(Input).value)
+            self.call_after_refresh(self._fill)
+
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
-        words = event.value.lower().split()
-        self._matching = [c for c in self._choices if all(word in c.search.lower() for word in words)]
+        self._matching = matching(self._choices, event.value)
         self._fill()
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        if event.option.id is not None:
+        if event.option.id is not None and not event.option.disabled:
             self._chosen = event.option.id
             if self._preview is not None:
                 self._preview(event.option.id)
@@ -107,7 +120,7 @@ class Picker(ModalScreen[str | None]):
     def _choose(self) -> None:
         """Take the highlighted line, or what was typed where that may be taken."""
         typed = self.query_one(Input).value.strip()
-        if self._matching:
+        if any(not choice.remark for choice in self._matching):
             self.query_one(OptionList).action_select()
         elif self._free_text and typed:
             self.dismiss(typed)
@@ -123,14 +136,45 @@ class Picker(ModalScreen[str | None]):
         width = max(10, options.scrollable_content_region.width - 2)
         chosen = self._chosen
         options.clear_options()
+        typed = self.query_one(Input).value.strip()
         if not self._matching:
-            typed = self.query_one(Input).value.strip()
             text = f"Enter takes “{typed}”." if self._free_text and typed else self._empty
             options.add_option(Option(Content.styled(text, "$text-muted"), disabled=True))
             return
-        options.add_options([Option(choice.draw(width), id=choice.id) for choice in self._matching])
+        options.add_options([Option(c.draw(width), id=c.id, disabled=c.remark) for c in self._matching])
         ids = [choice.id for choice in self._matching]
+        if self._free_text and ":" in typed and typed not in ids:
+            as_typed = Content.styled(f"“{typed}”, as it is typed", "$text-muted")
+            options.add_option(Option(as_typed, id=typed))
         options.highlighted = ids.index(chosen) if chosen in ids else 0
+
+
+def matching(choices: Sequence[Choice], typed: str) -> Sequence[Choice]:
+    """The choices that hold every word that was typed; if none does, those that hold its letters in their order.
+
+    Of those, the ones in which the letters stand closest together come first.
+    """
+    words = typed.lower().split()
+    texts = [(choice, choice.search.lower()) for choice in choices]
+    if found := [choice for choice, text in texts if all(word in text for word in words)]:
+        return found
+    spans = [(choice, [_span(word, text) for word in words]) for choice, text in texts]
+    loosely = [(sum(s for s in found if s), choice) for choice, found in spans if all(found)]
+    return [choice for _, choice in sorted(loosely, key=lambda pair: pair[0])]
+
+
+def _span(word: str, text: str) -> int | None:
+    """How many characters of `text` the letters of `word` lie across, from its first place on; None: not there."""
+    begin = at = text.find(word[0])
+    for letter in word[1:]:
+        if at < 0:
+            return None
+        at = text.find(letter, at + 1)
+    return at - begin + 1 if at >= 0 else None
+
+
+def _help(note: str) -> str:
+    return "↑↓ choose   Enter take   Esc leave" + (f"   {note}" if note else "")
 
 
 def columns(width: int, main: str, *others: tuple[str, int, str]) -> Content:

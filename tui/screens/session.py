@@ -1,13 +1,10 @@
 """The session screen: timeline above, prompt below, one status line. Chat, attach and replay are this one screen.
 
-This is the acting half, what keys and commands do; `watching` is the reading half.
+This is the acting part, what keys and commands do; `watching` is the reading part, `sending` the writing one.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Awaitable
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -15,13 +12,10 @@ from textual.binding import BindingType
 
 from bus.errors import BusError
 from tui.keys import bind
-from tui.screens.choices import plain_choices
-from tui.screens.picker import Picker
-from tui.screens.watching import WatchingScreen
+from tui.screens.sending import SendingScreen
 from tui.sources import Source
 from tui.widgets.composer import Composer
 from tui.widgets.prompt import Prompt
-from tui.widgets.queue import QueuePanel
 
 if TYPE_CHECKING:
     from bus.entities import UserText
@@ -29,11 +23,8 @@ if TYPE_CHECKING:
 
 QUIT_SECONDS = 1.5
 
-PATIENCE_SECONDS = 3.0
-"""How long a prompt waits before this terminal says so or offers to start an engine: another one may be coming."""
 
-
-class SessionScreen(WatchingScreen):
+class SessionScreen(SendingScreen):
     """Sends what the person wants to the source that it watches."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -60,113 +51,6 @@ class SessionScreen(WatchingScreen):
         bind("quit", "quit_view", priority=True),
     ]
 
-    _begun = False
-    _stranded = False
-
-    # -- sending ------------------------------------------------------------------------------------------------
-
-    @on(WatchingScreen.Opened)
-    def _send_early(self) -> None:
-        early, self.early = self.early, []
-        for text in early:
-            self.send(text)
-
-    @on(Composer.Submitted)
-    def _submitted(self, event: Composer.Submitted) -> None:
-        self.send(event.text, prompt_id=event.prompt_id)
-
-    def send(self, text: str, *, prompt_id: str = "", supersedes: str | None = None) -> None:
-        """Send a prompt, now or as soon as the session is open. `prompt_id`: it was tried before under that id."""
-        if self.source is None:
-            self.early.append(text)
-            self.refresh_facts()
-        else:
-            self.action_follow_end()
-            self._submit(self.source, text, prompt_id or str(uuid.uuid4()), supersedes)
-
-    @work(group="send")
-    async def _submit(self, source: Source, text: str, prompt_id: str, supersedes: str | None) -> None:
-        try:
-            await source.submit(text, prompt_id=prompt_id, model=self.model, supersedes=supersedes)
-        except BusError as error:
-            self._say(error)
-            self.composer.give_back(text, prompt_id)
-            return
-
-    def took(self, source: Source) -> None:
-        """Something came: see whether a prompt waits that nobody here or elsewhere will answer."""
-        stranded = source.engine_wanted or bool(source.unanswered)
-        if stranded and not self._stranded:
-            self.set_timer(PATIENCE_SECONDS, partial(self._offer_engine, source))
-        self._stranded = stranded
-
-    @work(exclusive=True, group="engine")
-    async def _offer_engine(self, source: Source) -> None:
-        """What is only watched, or somebody else's, gets no engine unasked: its calls cost this user money."""
-        if source.unanswered:
-            self.notify(f"No engine is there: the prompt waits. {source.unanswered}", timeout=10)
-        if not source.engine_wanted:
-            return
-        choices = plain_choices([("Leave the prompt waiting", ""), ("Start an engine here", "")])
-        answer = await self.app.push_screen_wait(Picker("No engine answers this session", choices))
-        if answer == "Start an engine here":
-            self._call(source.allow_engine())
-
-    @on(Composer.Typing)
-    def _typing(self) -> None:
-        if self.source is not None and not self._begun:
-            self._begun = True
-            self._begin(self.source)
-
-    @work(group="begin")
-    async def _begin(self, source: Source) -> None:
-        """Start the engine while the person is still writing."""
-        try:
-            await source.begin()
-        except BusError as error:
-            self._begun = False
-            self._say(error)
-
-    @on(Composer.Resumed)
-    def _resume(self) -> None:
-        if self.source and self.fold and self.fold.queue.paused:
-            self._call(self.source.resume_queue())
-
-    @on(Prompt.Recalled)
-    def _recalled(self) -> None:
-        if self.fold and self.fold.queue.prompts:
-            self._take_back(self.fold.queue.prompts[-1].id)
-
-    @on(QueuePanel.Clicked)
-    def _clicked(self, event: QueuePanel.Clicked) -> None:
-        self._take_back(event.prompt_id)
-
-    @work(group="send")
-    async def _take_back(self, prompt_id: str) -> None:
-        """Put a queued prompt into the prompt line again; what stands there goes into the history."""
-        if self.source is None:
-            return
-        try:
-            prompt = await self.source.withdraw(prompt_id)
-        except BusError as error:
-            self._say(error)
-            return
-        if prompt is None:
-            self.notify("Too late: the engine has taken that prompt up.")
-            return
-        self.composer.clear_into_history()
-        self.composer.prompt.set_text(prompt.text)
-
-    @work(group="send")
-    async def _call(self, call: Awaitable[None]) -> None:
-        try:
-            await call
-        except BusError as error:
-            self._say(error)
-
-    def _say(self, error: BusError) -> None:
-        self.notify(f"{error} {error.hint}".strip(), severity="error")
-
     # -- keys and commands --------------------------------------------------------------------------------------
 
     @on(Composer.Called)
@@ -189,12 +73,22 @@ class SessionScreen(WatchingScreen):
         """Esc: put the completions away, or stop the answer, or go back to the prompt."""
         if not self.can_send or self.composer.close_suggestions():
             return
-        if self._answering and self.source:
-            self.stop_pending = True
+        if self._answering and self.source and self.fold:
+            prompt = self.fold.last_prompt
+            self.stop_pending, self.turn_to_stop = True, self.fold.state.turn_id
             self.refresh_facts()
-            self._call(self.source.interrupt())
+            self._interrupt(self.source, (prompt and prompt.prompt_id) or "")
         else:
             self.composer.prompt.focus()
+
+    @work(exclusive=True, group="interrupt")
+    async def _interrupt(self, source: Source, prompt_id: str) -> None:
+        """See to it that the engine hears of it, however long Redis is away; when the answer has ended, forget it."""
+        try:
+            await source.interrupt(prompt_id)
+        except BusError as error:
+            self.stop_pending = False
+            self._say(error)
 
     def action_stop(self) -> None:
         """Ctrl+C: copy what is selected, or stop the answer, or lay the draft aside, or quit at the second press."""
@@ -251,7 +145,7 @@ class SessionScreen(WatchingScreen):
         elif self._answering:
             self.notify("The answer is still coming: Esc stops it.")
         else:
-            self.send(prompt.text, supersedes=prompt.turn_id)
+            self.send(prompt.text, supersedes=prompt.turn_id, files=prompt.attachments)
 
     def action_copy_answer(self) -> None:
         """Copy the last answer as Markdown."""
@@ -299,6 +193,10 @@ class SessionScreen(WatchingScreen):
     def choose_model(self, name: str) -> None:
         """Let `name` answer from now on; empty: ask for one."""
         self.app.pick_model(name)
+
+    def choose_profile(self, name: str) -> None:
+        """Let the profile `name` answer from now on; empty: ask for one."""
+        self.app.pick_profile(name)
 
     def choose_theme(self, name: str) -> None:
         """Wear the theme `name`; empty: ask for one."""

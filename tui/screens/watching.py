@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from textual.widgets import Static
 from bus.errors import BusError
 from bus.session import Prompt as QueuedPrompt
 from bus.session import Queue
+from tui.clean import clean_line
 from tui.cli.commands import Attach, Chat
 from tui.drafts import Drafts, History
 from tui.facts import Facts, Mode, Playing
@@ -50,8 +52,12 @@ class WatchingScreen(Screen[None]):
         self.opening = opening
         self.model = model
         """Who is asked; empty: whoever the engine takes."""
+        self.profile: str | None = opening.profile if isinstance(opening, Chat) else None
+        """The profile that was chosen here; empty: none, whatever the session was asked by."""
         self.source: Source | None = None
         self.fold: Fold | None = None
+        self._windows: dict[str, int] = {}
+        """By model, how many tokens it takes; 0: not known."""
         self._library = library
         self.view: TimelineView | None = None
         """The timeline; not there yet while the first frame is drawn, which needs nothing of it."""
@@ -62,12 +68,15 @@ class WatchingScreen(Screen[None]):
         """The next Ctrl+C quits."""
         self.stop_pending = False
         """A stop was asked for and the answer has not ended yet."""
+        self.turn_to_stop: str | None = None
         self.early: list[str] = [opening.prompt] if isinstance(opening, Chat) and opening.prompt else []
         self.mode: Mode = "chat" if isinstance(opening, Chat) else "attach" if isinstance(opening, Attach) else "replay"
 
     @property
     def can_send(self) -> bool:
         """Whether there is a prompt."""
+        if self.source is not None and self.source.may_not:
+            return False
         return self.mode != "replay" and not (isinstance(self.opening, Attach) and self.opening.read_only)
 
     def compose(self) -> ComposeResult:
@@ -140,6 +149,8 @@ class WatchingScreen(Screen[None]):
 
     def _opened(self, source: Source) -> None:
         self._show_welcome()
+        if source.may_not:
+            self._take_prompt_away()
         if self.view is not None:
             self.view.me = source.author
             self.view.can_retry = self.can_send
@@ -149,6 +160,14 @@ class WatchingScreen(Screen[None]):
         elif self.view is not None:
             self.view.focus()
 
+    def _take_prompt_away(self) -> None:
+        """It was there before anybody knew that this user may not send; what was written in it stays a draft."""
+        if self.early:
+            self.composer.give_back(self.early.pop(), "")
+        self.composer.display = False
+        self.mount(Static(self._keys_line(), id="keys-line", markup=False), after=self.composer)
+        self.refresh_bindings()
+
     def _take(self, item: FeedItem, fold: Fold, view: TimelineView) -> None:
         if changes := fold.take(item):
             if not view.display:
@@ -157,8 +176,9 @@ class WatchingScreen(Screen[None]):
                 if not self.can_send:
                     view.focus()
             view.show(changes)
-        if not fold.answering:
+        if self.stop_pending and not (fold.answering and fold.state.turn_id == self.turn_to_stop):
             self.stop_pending = False
+            self.workers.cancel_group(self, "interrupt")  # pyright: ignore[reportUnknownMemberType]
         self.refresh_facts()
         if self.source is not None:
             self.took(self.source)
@@ -176,6 +196,7 @@ class WatchingScreen(Screen[None]):
             read_only=not self.can_send,
             title=self.source.session.title if self.source else "",
             model=self.shown_model,
+            profile=self.active_profile,
             quit_armed=self.quit_armed,
             stop_pending=self.stop_pending,
             following=self.view is None or self.view.following,
@@ -186,14 +207,20 @@ class WatchingScreen(Screen[None]):
             facts = replace(
                 facts,
                 connection=fold.connection,
+                retry_seconds=max(0.0, (fold.connection.retry_at or 0.0) - time.monotonic()),
+                behind=fold.behind,
                 answering_seconds=self._answering_seconds(fold),
+                next_try_seconds=self._next_try_seconds(fold),
                 tokens_per_second=fold.rate() if fold.answering else None,
                 input_tokens=fold.state.input_tokens,
                 output_tokens=fold.state.output_tokens,
+                context=self._context_share(fold),
                 engine_lost=fold.engine_lost,
+                engine_trouble=fold.lease.trouble if fold.lease else "",
                 queue_paused=fold.queue.paused and bool(fold.queue.prompts),
             )
         self._status.facts = facts
+        self.noticed(facts)
         playing = facts.playing
         moving = facts.answering_seconds is not None or (playing and not (playing.paused or playing.ended))
         self._tick.resume() if moving else self._tick.pause()
@@ -207,7 +234,12 @@ class WatchingScreen(Screen[None]):
     def _playing(self) -> Playing | None:
         player = self.source.player if self.source else None
         return player and Playing(
-            elapsed=player.elapsed, total=player.total, speed=player.speed, paused=player.paused, ended=player.ended
+            elapsed=player.elapsed,
+            total=player.total,
+            speed=player.speed,
+            paused=player.paused,
+            ended=player.ended,
+            unfinished=self.fold is not None and self.fold.answering,
         )
 
     def _answering_seconds(self, fold: Fold) -> float | None:
@@ -215,6 +247,36 @@ class WatchingScreen(Screen[None]):
         if not fold.answering or since is None or self.mode == "replay":
             return None
         return max(0.0, self.app.now() - since / 1000)
+
+    def _next_try_seconds(self, fold: Fold) -> float | None:
+        at = fold.state.next_try_ms
+        return None if at is None else max(0.0, at / 1000 - self.app.now())
+
+    def noticed(self, facts: Facts) -> None:
+        """What the status line knows has changed."""
+
+    def _context_share(self, fold: Fold) -> float | None:
+        model = self.shown_model
+        if model and model not in self._windows:
+            self._windows[model] = 0
+            self._ask_for_window(model)
+        window = self._windows.get(model)
+        return fold.state.context_tokens / window if window and fold.state.context_tokens else None
+
+    @work(group="window")
+    async def _ask_for_window(self, model: str) -> None:
+        """See how many tokens a model takes: it is looked up in files."""
+        if self.app.offered is not None:
+            self._windows[model] = await asyncio.to_thread(self.app.offered.window, model)
+            self.refresh_facts()
+
+    @property
+    def active_profile(self) -> str:
+        """By which profile the next prompt is answered: the one that was chosen, else the last prompt's."""
+        if self.profile is not None:
+            return self.profile
+        last = self.fold.last_prompt if self.fold and self.mode == "chat" else None
+        return (last and last.profile) or ""
 
     @property
     def shown_model(self) -> str:
@@ -239,7 +301,8 @@ class WatchingScreen(Screen[None]):
     def _keys_line(self) -> str:
         if self.mode == "replay":
             return "q quit   space pause   . step   + - speed   End all at once"
-        return "q quit   read-only: nothing is sent from here"
+        why = self.source.may_not if self.source else ""
+        return f"q quit   read-only: {clean_line(why) or 'nothing is sent from here'}"
 
     # By name: to name the class, the first frame would have to wait for the timeline's modules.
     def on_timeline_view_follow_changed(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-from bus.entities import AssistantText, CodeInterpreter, Entity, Thinking, UserText
+from bus.entities import AssistantText, CodeInterpreter, CompactedTurns, Entity, Thinking, UserText
 from tui.clean import clean
 from tui.markdown.blocks import MEASURE, Block
 from tui.markdown.stream import MarkdownStream
@@ -85,7 +85,8 @@ class Section:
                 # An average answer has an empty row for two full ones.
                 return 2 + 3 * len(self.entity.text) // (2 * max(min(width, MEASURE), 1))
             case UserText():
-                return 2 + len(self.entity.text) // max(width, 1) + self.entity.text.count("\n")
+                files = len(self.entity.attachments)
+                return 2 + len(self.entity.text) // max(width, 1) + self.entity.text.count("\n") + files
             case _:
                 return 3
 
@@ -166,7 +167,7 @@ class Section:
 
 def _text(entity: Entity) -> str:
     match entity:
-        case AssistantText() | Thinking():
+        case AssistantText() | Thinking() | CompactedTurns():
             return str(entity.text)
         case CodeInterpreter():
             return str(entity.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shlex
@@ -11,17 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import getters, on
+from textual import getters, on, work
 from textual.app import App, ComposeResult, SuspendNotSupported
 from textual.containers import Vertical
 from textual.message import Message
 
 from bus.session import Queue
-from tui import commands, paths
+from tui import attaching, commands, paths
 from tui.drafts import Drafts, History
 from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueuePanel
-from tui.widgets.suggestions import Suggestions
+from tui.widgets.suggestions import Suggestion, Suggestions
 
 NEW_DRAFT = "new"
 """The key under which the draft of a chat lies that has no session yet."""
@@ -163,26 +164,36 @@ class Composer(Vertical):
         if event.move:
             suggestions.move(event.move)
         else:
-            suggestions.offer(commands.completions(event.text, prompts=True))
+            suggestions.offer([_command(c) for c in commands.completions(event.text, prompts=True)])
+            if (begun := attaching.begun(event.text)) is not None:
+                self._suggest_paths(event.text, *begun)
             self._timer.resume()
             if event.text:
                 self.post_message(self.Typing())
         self._set_completion()
 
+    @work(exclusive=True, group="paths")
+    async def _suggest_paths(self, text: str, before: str, path: str) -> None:
+        """Offer what a path may become, once the folder was read, if nothing was typed meanwhile."""
+        found = await asyncio.to_thread(attaching.completions, path, Path.cwd())
+        if self.prompt.text == text:
+            self.query_one(Suggestions).offer([_path(before, name) for name in found])
+            self._set_completion()
+
     def close_suggestions(self) -> bool:
         """Put the list of completions away; False: there was none."""
-        shown = self.query_one(Suggestions).command is not None
+        shown = self.query_one(Suggestions).suggestion is not None
         self.query_one(Suggestions).offer(())
         self._set_completion()
         return shown
 
     def _set_completion(self) -> None:
         suggestions, text = self.query_one(Suggestions), self.prompt.text
-        command = suggestions.command
-        if command is None or (commands.is_name(text) and suggestions.chosen == 0):
+        suggestion = suggestions.suggestion
+        if suggestion is None or (commands.is_name(text) and suggestions.chosen == 0):
             self.prompt.offered = None
         else:
-            self.prompt.offered = (text, f"/{command.name}" + (" " if command.argument else ""))
+            self.prompt.offered = (text, suggestion.becomes)
 
     # -- editor -------------------------------------------------------------------------------------------------
 
@@ -212,3 +223,16 @@ class Composer(Vertical):
             self.notify(message, severity="error")
         finally:
             path.unlink(missing_ok=True)
+
+
+def _command(command: commands.Command) -> Suggestion:
+    call = f"/{command.name}"
+    return Suggestion(f"{call} {command.argument}".rstrip(), command.help, call + (" " if command.argument else ""))
+
+
+def _path(before: str, name: str) -> Suggestion:
+    """A folder is gone into; behind a file the prompt goes on."""
+    mention = attaching.mention(name)
+    if name.endswith("/"):
+        return Suggestion(name, "", before + mention.removesuffix('"'))
+    return Suggestion(name, "", f"{before}{mention} ")

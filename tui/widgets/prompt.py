@@ -12,6 +12,7 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
+from tui.attaching import dropped
 from tui.clean import clean
 from tui.drafts import History
 from tui.keys import bind
@@ -147,12 +148,12 @@ class Prompt(TextArea):
         self.post_message(self.Suggesting(self.text))
 
     async def on_paste(self, event: events.Paste) -> None:
-        """Insert a paste, cleaned, with its line ends; it never sends."""
+        """Insert a paste, cleaned, with its line ends; it never sends. Paths of files become attachments."""
         event.prevent_default()
         event.stop()
         self._pasted_at = self._clock()
         text = clean(event.text.replace("\r\n", "\n").replace("\r", "\n"))
-        self.replace(text, *self.selection, maintain_selection_offset=False)
+        self.replace(dropped(text) or text, *self.selection, maintain_selection_offset=False)
         self.scroll_cursor_visible()
 
     @property

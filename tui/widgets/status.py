@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -13,14 +14,24 @@ from tui.facts import Facts, Playing
 
 _GAP = "  "
 
+SHOWN_BEHIND = 300
+"""A viewer that lacks fewer entries has them before anybody has read how many."""
+
+NEARLY_FULL = 0.8
+"""How much of the context window may be taken before it is said in colour."""
+
+LEAST_SHOWN = 16
+"""A text of which fewer columns would stay is left out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of the line; pieces of the highest `rank` go first where there is no room."""
+    """A piece of the line; pieces of the highest `rank` go first where there is no room, or lose their end."""
 
     text: str
     style: str
     rank: int
+    shrinks: bool = False
 
 
 class StatusLine(Widget):
@@ -43,11 +54,12 @@ def left_segments(facts: Facts) -> list[Segment]:
     if facts.playing is not None:
         return _playing(facts.playing)
     if facts.connection.status == "denied":
-        return [Segment(clean_line(facts.connection.detail) or "access denied", "$text-error", 0)]
+        return [Segment(_why(facts) or "access denied", "$text-error", 2, shrinks=True)]
     if facts.answering_seconds is not None:
         return _answering(facts)
     if facts.engine_lost:
-        return [Segment("engine lost", "$text-warning", 0), Segment("F5 asks again", "$text-muted", 2)]
+        lost = Segment("engine lost", "$text-warning", 0)
+        return [lost] if facts.read_only else [lost, Segment("F5 asks again", "$text-muted", 2)]
     if facts.queue_paused:
         return [Segment("queue paused", "$text-warning", 0), Segment("Enter goes on", "$text-muted", 2)]
     return [Segment(clean_line(facts.title), "$text-muted", 6)] if facts.title else []
@@ -56,7 +68,13 @@ def left_segments(facts: Facts) -> list[Segment]:
 def _answering(facts: Facts) -> list[Segment]:
     if facts.stop_pending:
         return [Segment("stop pending", "$text-warning", 0), Segment(_seconds(facts), "$text-muted", 3)]
-    segments = [Segment(f"answering {_seconds(facts)}", "$text-primary", 0)]
+    if facts.engine_trouble:
+        why = Segment(_without_address(facts.engine_trouble), "$text-muted", 2, shrinks=True)
+        return [Segment("held up", "$text-warning", 0), why]
+    if facts.next_try_seconds is not None:
+        segments = [Segment(f"next try in {math.ceil(facts.next_try_seconds)} s", "$text-warning", 0)]
+    else:
+        segments = [Segment(f"answering {_seconds(facts)}", "$text-primary", 0)]
     if not facts.read_only:
         segments.append(Segment("esc to interrupt", "$text-muted", 2))
     if facts.tokens_per_second is not None:
@@ -72,6 +90,12 @@ def _seconds(facts: Facts) -> str:
 def right_segments(facts: Facts) -> list[Segment]:
     """Figures, what is out of sight, the connection."""
     segments = [Segment(clean_line(facts.model), "$text-muted", 3)] if facts.model else []
+    if facts.profile:
+        segments.insert(0, Segment(clean_line(facts.profile), "$text-secondary", 4))
+    if facts.context is not None:
+        full = facts.context > NEARLY_FULL
+        style = "$text-warning" if full else "$text-muted"
+        segments.append(Segment(f"ctx {facts.context * 100:.0f} %", style, 2 if full else 4))
     if facts.output_tokens is not None:
         counts = f"{short(facts.input_tokens or 0)} in · {short(facts.output_tokens)} out"
         segments.append(Segment(counts, "$text-muted", 5))
@@ -88,6 +112,8 @@ def right_segments(facts: Facts) -> list[Segment]:
 def _connection(facts: Facts) -> list[Segment]:
     state = facts.connection
     match state.status:
+        case "live" if facts.behind >= SHOWN_BEHIND:
+            return [Segment(f"○ behind by {round(facts.behind, -2):,}", "$text-muted", 1)]
         case "live":
             return [Segment("● live", "$text-success", 4)]
         case "connecting":
@@ -95,14 +121,28 @@ def _connection(facts: Facts) -> list[Segment]:
         case "denied":
             return [Segment("● denied", "$text-error", 1)]
         case "reconnecting":
-            # That it is away stays in sight at any width; why, where there is room.
-            why = [Segment(clean_line(state.detail), "$text-muted", 6)] if state.detail else []
-            return [*why, Segment(f"○ reconnecting {state.attempt}", "$text-warning", 0)]
+            # That it is away stays in sight at any width; why, and for how long, where there is room.
+            why = [Segment(_why(facts), "$text-muted", 2, shrinks=True)] if state.detail else []
+            seconds = round(facts.retry_seconds)
+            soon = [Segment(f"next try in {seconds} s", "$text-muted", 1)] if seconds else []
+            return [*why, *soon, Segment(f"○ reconnecting {state.attempt}", "$text-warning", 0)]
+
+
+def _why(facts: Facts) -> str:
+    """What is wrong with the connection."""
+    return _without_address(facts.connection.detail)
+
+
+def _without_address(detail: str) -> str:
+    """What is wrong with Redis, without its address, which is long and known."""
+    text = clean_line(detail)
+    return text.removeprefix("Redis at ").partition(" ")[2] if text.startswith("Redis at ") else text
 
 
 def _playing(playing: Playing) -> list[Segment]:
     if playing.ended:
-        return [Segment(f"■ {clock(playing.total)}", "$text-primary", 0), Segment("the end", "$text-muted", 3)]
+        end = "the end, unfinished" if playing.unfinished else "the end"
+        return [Segment(f"■ {clock(playing.total)}", "$text-primary", 0), Segment(end, "$text-muted", 3)]
     sign = "❚❚" if playing.paused else "▶"
     done = playing.elapsed / playing.total if playing.total else 1.0
     return [
@@ -137,10 +177,15 @@ def short(count: int) -> str:
 def fit(left: list[Segment], right: list[Segment], width: int) -> tuple[list[Segment], list[Segment]]:
     """Both sides without the pieces of the highest rank that do not fit into `width`; the last piece is cut."""
     left, right = list(left), list(right)
-    while _width(left) + _width(right) + len(_GAP) > width and len(left) + len(right) > 1:
+    while (over := _width(left) + _width(right) + len(_GAP) - width) > 0 and len(left) + len(right) > 1:
         rank = max(segment.rank for segment in left + right)
         side = right if any(segment.rank == rank for segment in right) else left
-        side.remove(next(segment for segment in reversed(side) if segment.rank == rank))
+        at = max(index for index, segment in enumerate(side) if segment.rank == rank)
+        kept = len(side[at].text) - over - 1
+        if side[at].shrinks and kept >= LEAST_SHOWN:
+            side[at] = replace(side[at], text=f"{side[at].text[:kept].rstrip()}…")
+        else:
+            del side[at]
     if _width(left) > width:
         left = [Segment(left[0].text[: max(0, width)], left[0].style, 0)]
     return left, right

@@ -34,6 +34,8 @@ def card(entity: entities.Entity, look: Look) -> Card:
             return provider.mcp_call(entity, look)
         case entities.GeneratedImage():
             return provider.image(entity, look)
+        case entities.CompactedTurns():
+            return talk.compacted(entity, look)
         case _:
             return _note(entity, look)
 

@@ -39,13 +39,13 @@ def citations(entity: Citations, look: Look) -> Card:
 
 
 def notice(entity: Notice, look: Look) -> Card:
-    """One quiet line; warnings and errors of a log are coloured."""
+    """A quiet line, or more where it is long; warnings and errors of a log are coloured."""
     mark, style = _NOTICE_MARKS.get(entity.kind, ("·", "head"))
     style = _LEVEL_STYLES.get(entity.level.lower(), style)
     text = clean_line(entity.message) or entity.kind
     values = "  ".join(f"{name}={value}" for name, value in (entity.fields or {}).items())
-    runs = (Run(f"{mark} ", style), Run(text, style), Run(f"  {clean_line(values)}" if values else "", "head"))
-    return Card([Head(look.gap, runs)])
+    runs = (Run(text, style), Run(f"  {clean_line(values)}" if values else "", "head"))
+    return Card([Words(look.gap, runs, (Run(f"{mark} ", style),), (Run("  "),))])
 
 
 def mode_switch(entity: ModeSwitch, look: Look) -> Card:
@@ -74,6 +74,8 @@ def interruption(entity: Interruption, look: Look) -> Card:
         text = "Cut off here: the engine that answered was lost"
     elif entity.author and entity.author != look.me:
         text = f"Stopped here by {clean_line(entity.author)}"
+    elif entity.reason == "max-calls":
+        text = "Stopped here: no more calls for one prompt (engine.max_calls)"
     else:
         text = "Stopped here"
     return Card([Head(look.gap, (Run("■ ", "warning"), Run(text, "warning"), *_retry(look)))])
@@ -103,7 +105,13 @@ def turn_summary(entity: TurnSummary, look: Look) -> Card:
 
 def gap_marker(entity: GapMarker, look: Look) -> Card:
     """Events are missing here, and how many."""
-    count = "Events are" if entity.count is None else f"{entity.count:,} event{'s are' if entity.count != 1 else ' is'}"
+    match entity.count:
+        case None:  # the engine may have written them again
+            count = "Events may be"
+        case 1:
+            count = "1 event is"
+        case count:
+            count = f"{count:,} events are"
     reason = f": {clean_line(entity.reason)}" if entity.reason else ""
     return Card([Words(look.gap, (Run(f"{count} missing here{reason}", "gap"),), (Run("⋯ ", "gap"),), (Run("  "),))])
 

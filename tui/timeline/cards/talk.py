@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bus.entities import AssistantText, Thinking, UserText
+from bus.entities import AssistantText, CompactedTurns, Thinking, UserText
 from tui.clean import clean, clean_line
 from tui.markdown.blocks import Block
 from tui.markdown.text import Run, Toggle
@@ -27,7 +27,23 @@ def user(entity: UserText, look: Look) -> Card:
         gap = 0
     text = clean(entity.text).expandtabs(4).strip("\n")
     blocks.append(Words(gap, (Run(text, "user"),), BAR, BAR, "user"))
+    for file in entity.attachments:
+        said = f"+ {clean_line(file.name)} · {clean_line(file.media_type)} · {_size(file.size)}"
+        blocks.append(Words(0, (Run(said, "author"),), BAR, BAR, "user"))
     return Card(blocks)
+
+
+def compacted(entity: CompactedTurns, look: Look) -> Card:
+    """Where a summary took the place of what came before: what it saves, and the summary itself when opened."""
+    opened, action = "summary" in look.opened, Toggle("summary")
+    turns = f"{entity.turns:,} turn{'' if entity.turns == 1 else 's'}"
+    tokens = f", {_tokens(entity.tokens_before)} → {_tokens(entity.tokens_after)} tokens"
+    runs = [
+        Run("▾ " if opened else "▸ ", "marker", action),
+        Run(f"Compacted {turns}{tokens if entity.tokens_before else ''}", "tool", action),
+        Run("  taken back" if entity.undone else "  /compact undo", "head", action),
+    ]
+    return Card([Head(look.gap, tuple(runs))], body=opened, before=RAIL, style="thinking")
 
 
 def assistant(entity: AssistantText, look: Look) -> Card:
@@ -54,6 +70,16 @@ def thinking(entity: Thinking, look: Look) -> Card:
     words = f"Thought for {time}" if time else "Thought"
     first = Head(look.gap, (Run("▾ " if opened else "▸ ", "thinking", action), Run(words, "thinking", action)))
     return Card([first], body=opened, before=RAIL, style="thinking")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{max(1, round(count / 1000)):,} kB"
+
+
+def _tokens(count: int | None) -> str:
+    if count is None:
+        return "?"
+    return f"{count / 1000:.0f}k" if count >= 10_000 else f"{count / 1000:.1f}k" if count >= 1000 else str(count)
 
 
 def _right(time: str) -> tuple[Run, ...]:

@@ -1,0 +1,1 @@
+"""`riffle doctor`: what is there, what is wrong, and the fix. `report` is its face."""
