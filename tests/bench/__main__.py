@@ -6,27 +6,43 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
+from .delivery import measure_delivery
+from .engine import measure_engine
+from .fold import measure_fold
+from .outage import measure_outage
 from .startup import measure_idle, measure_startup
+from .table import Figures, show
 
-SECTIONS: dict[str, Callable[[], dict[str, float]]] = {"startup": measure_startup, "idle": measure_idle}
+SECTIONS: dict[str, Callable[[bool], Figures]] = {
+    "startup": lambda quick: measure_startup(repeats=1 if quick else 7),
+    "idle": lambda quick: measure_idle(seconds=2.0 if quick else 10.0),
+    "delivery": lambda quick: measure_delivery(quick=quick),
+    "outage": lambda quick: measure_outage(quick=quick),
+    "fold": lambda quick: measure_fold(quick=quick),
+    "engine": lambda quick: measure_engine(quick=quick),
+}
 
 
 def main() -> None:
     """Run the sections asked for, all by default."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=", description=__doc__)
     parser.add_argument("section", nargs="*", help=f"which: {', '.join(SECTIONS)}")
-    chosen = parser.parse_args().section or list(SECTIONS)
-    results: dict[str, dict[str, float]] = {}
-    for name in chosen:
-        results[name] = SECTIONS[name]()
-        print(f"\n{name}")
-        for label, value in results[name].items():
-            print(f"  {label:<44} {value:10.2f}")
+    parser.add_argument("--quick", action="store_true", help="less of everything: a first look, within 40 s")
+    chosen = parser.parse_args()
+    unknown = set(chosen.section) - set(SECTIONS)
+    if unknown:
+        parser.error(f"there is no section {', '.join(sorted(unknown))}")
+    results: dict[str, Figures] = {}
+    for name in chosen.section or SECTIONS:
+        results[name] = SECTIONS[name](chosen.quick)
+        show(name, results[name])
     folder = Path(__file__).parent / "results"
     folder.mkdir(exist_ok=True)
-    (folder / f"{time.strftime('%Y%m%d-%H%M%S')}.json").write_text(json.dumps(results, indent=1))
+    written = {name: {label: asdict(figure) for label, figure in found.items()} for name, found in results.items()}
+    (folder / f"{time.strftime('%Y%m%d-%H%M%S')}.json").write_text(json.dumps(written, indent=1))
 
 
 if __name__ == "__main__":

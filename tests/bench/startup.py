@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from .host import Host, cpu_seconds, processes_of, pss_mb, stop_all
+from .table import Figure, Figures
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "¤"
@@ -44,7 +45,7 @@ def time_to_key(argv: list[str], ready: bytes, home: Path) -> tuple[float, float
         host.close()
 
 
-def measure_startup(repeats: int = 7) -> dict[str, float]:
+def measure_startup(repeats: int = 7) -> Figures:
     """Medians in ms over interleaved runs: a first cold start, then `repeats` warm ones of each."""
     home = Path(tempfile.mkdtemp(prefix="riffle-bench-"))
     try:
@@ -57,34 +58,36 @@ def measure_startup(repeats: int = 7) -> dict[str, float]:
         stop_all(home)
     minimal_frame, minimal_key, frame, key = (statistics.median(column) * 1000 for column in zip(*rows, strict=True))
     return {
-        "minimal app: first frame ms": minimal_frame,
-        "minimal app: first key ms": minimal_key,
-        "riffle: first frame ms": frame,
-        "riffle: first key ms": key,
-        "riffle: first key of a cold start ms": cold[1] * 1000,
-        "ratio of first keys (goal 1.4)": key / minimal_key,
+        "minimal app: first frame ms": Figure(minimal_frame),
+        "minimal app: first key ms": Figure(minimal_key),
+        "riffle: first frame ms": Figure(frame),
+        "riffle: first key ms": Figure(key),
+        "riffle: first key of a cold start ms": Figure(cold[1] * 1000),
+        "ratio of first keys": Figure(key / minimal_key, most=1.4),
     }
 
 
-def measure_idle(seconds: float = 10.0) -> dict[str, float]:
+def measure_idle(seconds: float = 10.0) -> Figures:
     """CPU in percent, bytes and memory of all processes, after an answer, while nobody does anything."""
     home = Path(tempfile.mkdtemp(prefix="riffle-bench-"))
     host = Host([*RIFFLE, "-m", "demo:instant", "Hello!"], environment(home))
     try:
         host.wait_for(b"Ask me")
-        host.settle(5.0)
+        host.settle(seconds / 2)
         pids = processes_of(home)
         before = {pid: cpu_seconds(pid) for pid in pids}
         written, began = len(host.output), time.perf_counter()
         host.settle(seconds)
         elapsed = time.perf_counter() - began
         used = {pid: (cpu_seconds(pid) - before[pid]) / elapsed * 100 for pid in pids}
-        result = {f"idle CPU %: {role(pids[pid])}": share for pid, share in used.items()}
-        result["idle CPU %: all (goal 1)"] = sum(used.values())
-        result["idle bytes written per s"] = (len(host.output) - written) / elapsed
-        result["memory MB (PSS): terminal"] = sum(pss_mb(p) for p in pids if role(pids[p]) == "terminal")
-        result["memory MB (PSS): all"] = sum(pss_mb(p) for p in pids)
-        return result
+        terminal = sum(pss_mb(p) for p in pids if role(pids[p]) == "terminal")
+        return {
+            **{f"idle CPU %: {role(pids[pid])}": Figure(share) for pid, share in used.items()},
+            "idle CPU %: all": Figure(sum(used.values()), most=1),
+            "idle bytes written per s": Figure((len(host.output) - written) / elapsed, most=0),
+            "memory MB (PSS): terminal": Figure(terminal, most=70),
+            "memory MB (PSS): all": Figure(sum(pss_mb(p) for p in pids), most=140),
+        }
     finally:
         host.close()
         stop_all(home)
