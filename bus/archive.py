@@ -42,9 +42,21 @@ class Archive:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.damaged: list[DamagedArchive] = []
-        """What is wrong with files that the last listing left out."""
+        self._damaged: dict[str, DamagedArchive] = {}
         self._listed: dict[str, tuple[tuple[float, int], SessionInfo]] = {}
+
+    @property
+    def damaged(self) -> list[DamagedArchive]:
+        """What is wrong with files that the last listing left out."""
+        return list(self._damaged.values())
+
+    def damaged_as(self, name: str) -> DamagedArchive | None:
+        """What is wrong with the file whose session `name` means: its id or its title, or how one of them begins."""
+        lowered = name.lower()
+        for session_id, error in self._damaged.items():
+            if session_id.lower().startswith(lowered) or _title(self.path(session_id)).lower().startswith(lowered):
+                return error
+        return None
 
     def path(self, session_id: str) -> Path:
         """Where the session's file lies, or would lie."""
@@ -71,14 +83,14 @@ class Archive:
 
     def sessions(self) -> list[SessionInfo]:
         """What is listed of all sessions here. A damaged file is left out, and said in `damaged`."""
-        known, self._listed, self.damaged = self._listed, {}, []
+        known, self._listed, self._damaged = self._listed, {}, {}
         for file in self.files():
             state = (file.mtime, file.size)
             try:
                 old = known.get(file.session_id)
                 info = old[1] if old and old[0] == state else _info(file.path, file.session_id)
             except DamagedArchive as error:
-                self.damaged.append(error)
+                self._damaged[file.session_id] = error
             except FileNotFoundError:
                 continue
             else:
@@ -201,3 +213,12 @@ def _info(path: Path, session_id: str) -> SessionInfo:
     if found != session_id:
         raise damaged(path, f"holds the session {found}, which its name does not say")
     return read_info(found, pair_up(meta), live=False)
+
+
+def _title(path: Path) -> str:
+    """The title in a damaged file; empty where it cannot be read any more."""
+    try:
+        session_id, meta = ArchiveFile(path).head()
+    except (DamagedArchive, FileNotFoundError):
+        return ""
+    return read_info(session_id, pair_up(meta), live=False).title

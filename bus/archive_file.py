@@ -147,6 +147,11 @@ class ArchiveFile:
             _read_end(file, self.path)
             return self._head(file)
 
+    def head(self) -> tuple[str, list[bytes]]:
+        """As `meta`, also of a file whose end is missing."""
+        with self._open() as file:
+            return self._head(file)
+
     def info(self) -> StreamInfo:
         """The ends and the size of the stream."""
         with self._open() as file:

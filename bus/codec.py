@@ -41,10 +41,15 @@ def _models() -> dict[str, type[Event]]:
 
 
 _MODELS = _models()
-_UNION: Any = functools.reduce(lambda union, model: union | model, cast("Iterable[Any]", _MODELS.values()))
-_KNOWN: TypeAdapter[Event] = TypeAdapter(cast("Any", Annotated)[_UNION, Field(discriminator="type")])
 _decoders: dict[str, Decoder] = {}
 _encoders: dict[str, Encoder] = {}
+
+
+@functools.cache
+def _known() -> TypeAdapter[Event]:
+    """Reads any event of the vocabulary. Built when the first one is read: it takes 50 ms."""
+    union: Any = functools.reduce(lambda union, model: union | model, cast("Iterable[Any]", _MODELS.values()))
+    return TypeAdapter(cast("Any", Annotated)[union, Field(discriminator="type")])
 
 
 def register(
@@ -96,7 +101,7 @@ def decode(payload: bytes | str) -> Event:
     if _may_hold_nan(payload):
         return _decode_slowly(payload)
     try:
-        return _KNOWN.validate_json(payload)
+        return _known().validate_json(payload)
     except ValueError:
         return _decode_slowly(payload)
 
@@ -200,10 +205,10 @@ def _decode_object(payload: dict[str, Any], text: str) -> Event:
         if decoder:
             return decoder(payload)
         if name in _MODELS:
-            return _KNOWN.validate_python(_without_nulls(payload))
+            return _known().validate_python(_without_nulls(payload))
         translated = translate(payload)
         if translated is not None:
-            return _KNOWN.validate_python(_without_nulls(translated))
+            return _known().validate_python(_without_nulls(translated))
         return _unknown(payload)
     except ValidationError as error:
         return Broken(reason=_misfit(name, error), raw=text)

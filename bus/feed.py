@@ -32,16 +32,30 @@ class QueueChanged:
 
 @dataclass(frozen=True, slots=True)
 class LeaseChanged:
-    """This engine answers now; None: no engine is there."""
+    """This engine answers now; None: no engine is there.
+
+    Without `sure` it may be back in a moment: a Redis that was away forgets the lease of an engine that lives. It is
+    sure again each time that nothing was written for a while.
+    """
 
     lease: EngineLease | None
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionChanged:
-    """The store is reached in another way than before. After `denied` nothing follows."""
+    """The store is reached in another way than before. After a `denied` that is not tried again nothing
+    follows.
+    """
 
     state: ConnectionState
 
 
-FeedItem = EntriesRead | QueueChanged | LeaseChanged | ConnectionChanged
+@dataclass(frozen=True, slots=True)
+class BeganLate:
+    """The entries that follow are the last ones of a long stream; all before them, about `count`, are read apart."""
+
+    count: int = 0
+
+
+FeedItem = BeganLate | EntriesRead | QueueChanged | LeaseChanged | ConnectionChanged

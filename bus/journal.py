@@ -60,6 +60,11 @@ class Journal:
         return self._end - self._next
 
     @property
+    def newest(self) -> int:
+        """The number of the last record's entry, where no record is held any more; else 0."""
+        return 0 if self._kept or self._base is None else self._base + self._next - 1
+
+    @property
     def _end(self) -> int:
         return self._first + len(self._kept)
 

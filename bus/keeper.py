@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ POLL_SECONDS = 0.02
 GONE_SECONDS = 30.0
 """How long a server may take to start or to go; one that reads its data has all the time that it needs."""
 
+FAREWELL_SECONDS = 0.5
 RESTARTS = 5
 LOG_BYTES = 1024 * 1024
 
@@ -53,8 +55,11 @@ def main() -> int:
     os.umask(0o077)
     folder = Path(sys.argv[1])
     os.chdir(folder)
+    signal.signal(signal.SIGTERM, _end)
     try:
         Keeper(folder, float(os.environ.get("RIFFLE_KEEPER_IDLE") or IDLE_SECONDS)).run()
+    except _ToldToEnd:
+        return 0
     except BusError as error:
         failure = {"kind": type(error).__name__, "message": str(error), "hint": error.hint}
         (folder / "failure").write_text(json.dumps(failure), encoding="utf-8")
@@ -76,11 +81,15 @@ class Keeper:
         if lock is None:
             return
         ends: list[float] = []
-        while not self._watch(self._bring_up()):
-            ends = [end for end in ends if end > time.monotonic() - GONE_SECONDS] + [time.monotonic()]
-            if len(ends) > RESTARTS:
-                raise StoreUnavailable("The Redis server of riffle ends again and again.", self._log_hint)
-        self._wait_until_gone()
+        try:
+            while not self._watch(self._bring_up()):
+                ends = [end for end in ends if end > time.monotonic() - GONE_SECONDS] + [time.monotonic()]
+                if len(ends) > RESTARTS:
+                    raise StoreUnavailable("The Redis server of riffle ends again and again.", self._log_hint)
+        except _ToldToEnd:
+            self._stop_unused()
+        else:
+            self._wait_until_gone()
         os.close(lock)
 
     @property
@@ -176,6 +185,19 @@ class Keeper:
                 except TimeoutError:
                     continue  # it is stopped or busy: that is not gone
 
+    def _stop_unused(self) -> None:
+        """Stop the server, unless somebody uses it: whoever comes next then starts a keeper that adopts it."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with contextlib.suppress(OSError), contextlib.closing(Link(self._socket)) as link:
+            # The connection that we had, and whoever just went, are counted for a moment.
+            deadline = time.monotonic() + FAREWELL_SECONDS
+            while self._in_use(link):
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(POLL_SECONDS)
+            link.ask("SHUTDOWN")
+        self._wait_until_gone()
+
     def _in_use(self, link: Link) -> bool:
         info = dict(line.split(":", 1) for line in link.ask("INFO clients").splitlines() if ":" in line)
         return int(info.get("connected_clients", "2")) > 1
@@ -192,6 +214,14 @@ class Keeper:
         while not try_lock(lock) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         os.close(lock)
+
+
+class _ToldToEnd(Exception):
+    """Somebody wants the keeper to end: SIGTERM."""
+
+
+def _end(number: int, frame: object) -> None:
+    raise _ToldToEnd
 
 
 def _quoted(text: str) -> str:

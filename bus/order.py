@@ -33,6 +33,8 @@ class Order:
         """What stood behind the start is gone, and nobody knows how much that was."""
         self.anchor: Entry | None = None
         """The last entry with a number: where it is gone, or has another number, this is another stream."""
+        self.uncertain = False
+        """The stream was replaced, and nothing has told yet whether something of it was lost before it was shown."""
         self._recent: deque[Entry] = deque(maxlen=RECENT)
         self._again = False
         self._newest: dict[_Writer, int] = {}
@@ -50,7 +52,7 @@ class Order:
         Writers that know the numbers of their entries number them as before, so that the last one still tells what is
         missing. Those that do not begin anew.
         """
-        self.anchor, self.trimmed = None, False
+        self.anchor, self.trimmed, self.uncertain = None, False, True
         self._recent.clear()
         self._shown_was_all()
 
@@ -92,24 +94,40 @@ class Order:
         count = end.n - self.n if self.n is not None and end.n > self.n else None
         if count is None and position(end.last_id) <= position(cursor):
             return []
-        return [gap(time.time_ns() // 1_000_000, count, _DELETED)]
+        return [gap(time.time_ns() // 1_000_000, count, self._reason(_DELETED))]
 
     def end(self, end: StreamInfo, cursor: str) -> list[Entry]:
         """As `missing`, and what comes next comes behind that."""
         missing = self.missing(end, cursor)
         if self.n is not None:
+            self.uncertain = self.uncertain and end.n < self.n
             self.n = max(self.n, end.n)
         return missing
+
+    def up_to(self, entry: Entry) -> list[Entry]:
+        """A gap where something is missing right before `entry`, which is not taken."""
+        if entry.n is None or self.n is None or entry.n <= self.n + 1:
+            return []
+        return [gap(entry.ts, entry.n - self.n - 1, _TRIMMED if self.n == 0 else _DELETED)]
+
+    def admit(self, ts: int) -> list[Entry]:
+        """A gap where nobody can know any more whether something was lost."""
+        uncertain, self.uncertain = self.uncertain, False
+        return [gap(ts, None, CAME_BACK)] if uncertain else []
 
     def _place(self, entry: Entry) -> list[Entry]:
         before: list[Entry] = []
         if self._again and self._was_shown(entry, self._shown):
             return self._skip(entry)
-        if entry.n is not None and self.n is not None and entry.n != self.n + 1:
+        if entry.n is None or self.n is None:
+            before = self.admit(entry.ts)
+        elif entry.n != self.n + 1:
             if entry.n > self.n:
-                reason = _TRIMMED if self.n == 0 else _DELETED
+                reason = self._reason(_TRIMMED if self.n == 0 else _DELETED)
                 before = [gap(entry.ts, entry.n - self.n - 1, reason)]
-            elif not self._again:
+            elif self._again:
+                before = self.admit(entry.ts)
+            else:
                 if not self._is_of_a_newer_epoch(entry):
                     return [] if self._came_before(entry) else [_conflict(entry)]
                 # Redis had lost its fence too, and an engine from before has written meanwhile.
@@ -117,6 +135,7 @@ class Order:
                 self._shown_was_all()
                 if self._was_shown(entry, self._shown):
                     return [*before, *self._skip(entry)]
+        self.uncertain = False  # the numbers go on, or a gap says how much is missing
         self._recent.append(entry)
         self._remember(entry)
         if entry.n is not None:
@@ -127,6 +146,9 @@ class Order:
         if entry.n is not None and self.n is not None:
             self.n, self.anchor = max(self.n, entry.n), entry
         return []
+
+    def _reason(self, otherwise: str) -> str:
+        return CAME_BACK if self.uncertain else otherwise
 
     def _shown_was_all(self) -> None:
         self._shown, self._again = dict(self._newest), True

@@ -19,7 +19,7 @@ from .backlog import Backlog
 from .entry import position, position_before
 from .errors import AccessDenied, BusError, StoreUnavailable
 from .feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
-from .order import CAME_BACK, Order, gap
+from .order import Order
 from .pages import Pages
 from .retry import backoff
 from .session import ConnectionState, EngineLease, Queue
@@ -30,6 +30,12 @@ BLOCK_SECONDS = 2.0
 
 BESIDE_SECONDS = 1.5
 """How often the lease is looked at, at least; an idle reader looks each time that its wait ends."""
+
+LOST_SECONDS = 3.0
+"""So long no lease is there before that is sure: within it an engine that lives has brought its own back."""
+
+DENIED_SECONDS = 5.0
+"""How often a store that denies access is asked whether it still does: a password may be changed, and changed back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,15 @@ class BareStream:
         """Nothing."""
 
 
-async def follow(watched: Watched, *, after: str = START) -> AsyncGenerator[FeedItem, None]:
+async def follow(
+    watched: Watched, *, after: str = START, hurry: asyncio.Event | None = None
+) -> AsyncGenerator[FeedItem, None]:
     """Everything after the position `after`, then what comes, for ever.
 
-    While the store is away it reconnects; when the store refuses for good, the last item says so.
+    While the store is away or denies access it tries again, at once when `hurry` is set; when the store refuses for
+    good, the last item says so.
     """
+    hurry = hurry or asyncio.Event()
     reader = _Reader(watched, after)
     state = ConnectionState("connecting")
     yield ConnectionChanged(state)
@@ -103,7 +113,13 @@ async def follow(watched: Watched, *, after: str = START) -> AsyncGenerator[Feed
                 retry_at = time.monotonic() + delay
                 state = ConnectionState("reconnecting", state.attempt + 1, f"{error} {error.hint}".strip(), retry_at)
                 yield ConnectionChanged(state)
-                await asyncio.sleep(delay)
+                await _sleep(delay, hurry)
+                reader.doubt()
+            except AccessDenied as error:
+                retry_at = time.monotonic() + DENIED_SECONDS
+                state = ConnectionState("denied", 0, f"{error} {error.hint}".strip(), retry_at)
+                yield ConnectionChanged(state)
+                await _sleep(DENIED_SECONDS, hurry)
                 reader.doubt()
             except BusError as error:
                 yield ConnectionChanged(ConnectionState("denied", 0, f"{error} {error.hint}".strip()))
@@ -118,6 +134,13 @@ async def follow(watched: Watched, *, after: str = START) -> AsyncGenerator[Feed
         await reader.close()
 
 
+async def _sleep(seconds: float, hurry: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await hurry.wait()
+    hurry.clear()
+
+
 async def read_all(stream: Stream, after: str = START) -> list[Entry]:
     """All entries after the position `after` that there are now, each once and in order, or gaps. Raises `BusError`."""
     reader = _Reader(BareStream(stream), after)
@@ -128,7 +151,7 @@ async def read_all(stream: Stream, after: str = START) -> list[Entry]:
                 if isinstance(item, EntriesRead):
                     entries += item.entries
                     if item.caught_up:
-                        return entries
+                        return [*entries, *reader.admit()]
     finally:
         await reader.close()
 
@@ -149,7 +172,10 @@ class _Reader:
         self._begin(after)
         self._beside: Beside | None = None
         self._beside_due = 0.0
+        self._alone_since: float | None = None
+        self._sure = False
         self._restarts = 0
+        self._certain_at = 0.0
 
     def _begin(self, after: str) -> None:
         self._cursor = after
@@ -163,10 +189,15 @@ class _Reader:
         self._watched.doubt()
         self._doubtful = True
         self._caught_up = False
+        self._alone_since = None
 
     async def close(self) -> None:
         """Let go of what is on its way."""
         await self._pages.close()
+
+    def admit(self) -> list[Entry]:
+        """A gap, where the stream was replaced and it is not known what that has cost."""
+        return self._order.admit(time.time_ns() // 1_000_000)
 
     async def step(self) -> list[FeedItem]:
         """One round trip, sometimes two or three; the items that it brought."""
@@ -188,13 +219,23 @@ class _Reader:
         self._restarts = 0
         if raw:
             self._cursor = raw[-1].id
-        if not more and self._end:
-            entries = [*entries, *self._order.end(self._end, self._cursor)]
-            self._cursor, self._end = max(self._cursor, self._end.last_id, key=position), None
+            self._alone_since, self._sure = None, False  # somebody writes
+        if time.monotonic() < self._certain_at:
+            self._end = None  # an engine that lives is still writing its turn again
+        elif not more:
+            entries = [*entries, *self._close()]
         self._caught_up = not more
         told, self._told = self._told, self._caught_up
         # A viewer wants to know when it has everything, also where there is nothing.
         return [EntriesRead(entries, self._caught_up, behind)] if entries or self._told > told else []
+
+    def _close(self) -> list[Entry]:
+        """All was read that there is: gaps for what is not."""
+        missing: list[Entry] = []
+        if self._end:
+            missing = self._order.end(self._end, self._cursor)
+            self._cursor, self._end = max(self._cursor, self._end.last_id, key=position), None
+        return [*missing, *self.admit()]
 
     async def _read(self) -> tuple[list[Entry], bool]:
         """The next entries, and whether there may be more."""
@@ -254,14 +295,25 @@ class _Reader:
         items: list[FeedItem] = []
         if old is None or old.queue != new.queue:
             items.append(QueueChanged(new.queue))
-        if old is None or old.lease != new.lease:
-            items.append(LeaseChanged(new.lease))
+        was_sure, self._sure = self._sure, self._is_sure_of(new.lease)
+        if old is None or old.lease != new.lease or (new.lease is None and self._sure > was_sure):
+            items.append(LeaseChanged(new.lease, self._sure))
         return items
 
-    async def _restart(self) -> list[FeedItem]:
-        """Read again from where reading once began, and show what is new; a gap says so, once.
+    def _is_sure_of(self, lease: EngineLease | None) -> bool:
+        """Whether the lease is known to be this one: that there is none must be seen for a while."""
+        now = time.monotonic()
+        if lease is not None:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+        return self._alone_since is None or now - self._alone_since >= LOST_SECONDS
 
-        Where that comes to nothing again and again, there is time in between.
+    async def _restart(self) -> list[FeedItem]:
+        """Read again from where reading once began, and show what is new. The numbers say what is missing; where they
+        do not within the time in which an engine that lives writes its turn again, a gap says that nobody knows.
+
+        Where reading again comes to nothing again and again, there is time in between.
         """
         if self._restarts:
             await asyncio.sleep(backoff(self._restarts))
@@ -271,12 +323,11 @@ class _Reader:
             info = await self._watched.stream.info()
         self._restarts += 1
         # The engine soon gives the stream a new random id: that is no further replacement.
-        self._beside, self._beside_due = None, 0.0
+        self._beside, self._beside_due, self._alone_since = None, 0.0, None
         self._watched.doubt()
         # All that an older state holds was there before reading began, if its end was.
         self._begin(min(self._start, info.last_id, key=position) if info else self._start)
         self._n_sought = True
         self._order.begin_again()
-        if self._restarts > 1:
-            return []
-        return [EntriesRead([gap(time.time_ns() // 1_000_000, None, CAME_BACK)], caught_up=False)]
+        self._certain_at = time.monotonic() + LOST_SECONDS
+        return []

@@ -108,7 +108,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionState:
-    """How the store is reached. `retry_at` is a `time.monotonic()`.
+    """How the store is reached. `retry_at` is a `time.monotonic()`; None where it is not tried again by itself.
 
     `detail` is for a person: of a live store its durability, where that is known, else what is wrong.
     """

@@ -139,6 +139,11 @@ class Writer:
         """How much was published and is not in the stream yet, in bytes of payload."""
         return self._journal.waiting_bytes + (self._merge.length if self._merge else 0)
 
+    @property
+    def newest(self) -> int:
+        """The number of the stream's newest entry, if it is this writer's last and is not kept to be written again."""
+        return self._journal.newest
+
     def _take(self, event: Event) -> None:
         if self._failure:
             raise self._failure

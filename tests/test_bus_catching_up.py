@@ -276,6 +276,7 @@ async def test_r17_what_was_trimmed_while_a_viewer_was_away_is_a_gap(redis_serve
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle reader looks again soon."""
     monkeypatch.setattr(reader, "BLOCK_SECONDS", 0.1)
+    monkeypatch.setattr(reader, "LOST_SECONDS", 0.1)
 
 
 @pytest.mark.usefixtures("quick")

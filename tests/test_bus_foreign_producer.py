@@ -104,7 +104,7 @@ async def test_it_is_told_what_redis_has_lost(producer: Producer, store: Store, 
         redis_server.command("FLUSHALL")
         assert producer.write(3, "c") == ("gap", 0, 0)
         assert producer.write(1, "a", "b", "c") == ("ok", 3, 3)
-        await viewer.sees("a", "b", "gap None", "c")
+        await viewer.sees("a", "b", "c")
 
 
 async def test_what_it_does_not_keep_any_more_may_follow_a_gap(producer: Producer, redis_server: RedisServer) -> None:

@@ -89,8 +89,15 @@ async def test_a_prompt_that_is_too_long_is_refused_in_words(store: Store, sessi
 async def test_a_prompt_by_hand_is_understood(redis_server: RedisServer, store: Store, session: str) -> None:
     redis_server.command("XADD riffle:{s1}:prompts * id h1 text Hello options [1]")
     assert await waiting(store) == ["h1"]
+    await store.interrupt(session, "ann@box", "h1")  # it has not begun
+    assert not (await store.queue(session)).paused
     async with seat(store) as at:
-        assert (await claimed(at)).text == "Hello"
+        work = await claimed(at)
+        assert work.text == "Hello"
+        await store.submit(session, prompt("p2"))
+        await at.finish(work)
+        await store.interrupt(session, "ann@box", "h1")  # it has ended, and what waits is another
+        assert not (await store.queue(session)).paused
 
 
 async def test_viewers_see_the_queue_change(store: Store, session: str) -> None:

@@ -178,9 +178,8 @@ async def test_r03_a_redis_that_comes_back_empty_is_noticed_and_the_running_turn
             await writer.publish(Info(message=message))
         await viewer.sees("1", "2", "3")
         redis_server.restart(empty=True)
-        await wait_until(lambda: "gap None" in viewer.texts)
         await writer.publish(Info(message="4"))
-        await viewer.sees("1", "2", "3", "gap None", "4")
+        await viewer.sees("1", "2", "3", "4")
         async with Viewer(store.watch(session)) as late:
             await late.sees("1", "2", "3", "4")
 
@@ -197,7 +196,7 @@ async def test_r04_a_redis_that_comes_back_older_is_noticed_and_exact(
         await viewer.sees("1", "2", "3")
         redis_server.restart(data=old)
         await writer.publish(Info(message="4"))
-        await viewer.sees("1", "2", "3", "gap None", "4")
+        await viewer.sees("1", "2", "3", "4")
 
 
 async def test_r03_a_loss_that_the_engine_cannot_mend_is_shown_with_its_count(
@@ -220,7 +219,7 @@ async def test_r05_flushall_under_a_viewer_is_noticed(redis_server: RedisServer,
         await viewer.sees("1")
         redis_server.command("FLUSHALL")
         await writer.publish(Info(message="2"))
-        await viewer.sees("1", "gap None", "2")
+        await viewer.sees("1", "2")
 
 
 async def test_replies_cut_anywhere_lose_and_double_nothing(redis_server: RedisServer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +104,7 @@ async def test_a_viewer_sees_everything_of_a_session(
             await viewer.queue(SESSION)
         assert watching.states[-1].status == "live"
     assert not await viewer.may_send(SESSION)
+    assert await viewer.role() == "viewer"
     assert await viewer.durability() == "replica 0"  # as it was chosen here: what the server gives cannot be seen
     assert not_needed(redis_server, "viewer", version) == set()
 
@@ -186,6 +188,7 @@ async def test_a_producer_writes_what_others_see_and_asks_nobody(
         await writer.publish(ProviderBlock(meta=Metadata(message_id="m1"), provider="p", block=block))
     await producer.update_session(made.id, messages=1)
     assert await producer.session(made.id)
+    assert await producer.role() == "producer"
     assert not_needed(redis_server, "producer", version) == set()
     for refused in (
         producer.submit(SESSION, prompt("p")),
@@ -203,8 +206,8 @@ async def test_a_producer_writes_what_others_see_and_asks_nobody(
     assert [entry.n for entry in await store.stream(SESSION).read()] == [1]
 
 
-async def test_an_engine_asks_answers_and_clears_away(
-    login: Login, version: tuple[int, ...], redis_server: RedisServer
+async def test_an_engine_asks_answers_copies_and_clears_away(
+    login: Login, version: tuple[int, ...], redis_server: RedisServer, tmp_path: Path
 ) -> None:
     engine = await login("engine")
     assert [info.id for info in await engine.sessions()] == [SESSION]
@@ -240,6 +243,10 @@ async def test_an_engine_asks_answers_and_clears_away(
     assert await later == pool.id
     await waiting.aclose()
     assert (await engine.server_info()).maxmemory_policy == "noeviction"
+    await engine.put_file(SESSION, b"an attachment")
+    await engine.copies.write(await engine.find(SESSION), tmp_path / "copy")
+    assert (await engine.copies.read(tmp_path / "copy", title="lakes")).title == "lakes"
+    assert await engine.role() == "engine"
     await engine.delete_session(pool.id)
     assert not_needed(redis_server, "engine", version) == set()
 

@@ -165,6 +165,20 @@ def test_it_outlives_who_started_it_and_is_stopped_when_nobody_needs_it(
     assert ask(ensure_server(data), "GET key") == "value"
 
 
+def test_a_keeper_that_is_told_to_end_stops_a_server_that_nobody_uses(data: Path) -> None:
+    link = Link(ensure_server(data).removeprefix("unix://"))
+    assert link.ask("SET key value") == "OK"
+    keepers(data)[0].terminate()
+    wait_until_now(lambda: not keepers(data))
+    assert link.ask("GET key") == "value"
+    start_keeper_again(data)
+    wait_until_now(lambda: has_keeper(data / "redis"))
+    link.close()
+    keepers(data)[0].terminate()
+    wait_until_now(lambda: not servers(data) and not keepers(data))
+    assert ask(ensure_server(data), "GET key") == "value"
+
+
 def test_a_look_for_a_keeper_is_not_taken_for_one(data: Path) -> None:
     folder = server_folder(data)
     looking = os.open(folder / "keeper.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -213,7 +227,7 @@ def test_a_killed_server_is_started_again_with_its_data(data: Path) -> None:
     assert ask(url, "SET key value") == "OK"
     (server,) = servers(data)
     server.kill()
-    wait_until_now(lambda: [process for process in servers(data) if process.pid != server.pid])
+    wait_until_now(lambda: [process for process in servers(data) if process.pid != server.pid], timeout=30)
     assert ask(ensure_server(data), "GET key") == "value"
     assert len(keepers(data)) == 1
 

@@ -16,7 +16,7 @@ from bus.redis.connection import Connection
 from bus.redis.store import Store, open_store
 from bus.redis.stream import RedisStream
 from bus.session import Prompt, SessionInfo
-from bus.stream import AppendResult, Batch, Page
+from bus.stream import AppendResult, Batch, Page, StreamInfo
 from bus.writer import Writer
 from tests.support.prompts import claimed, far_from, seat
 from tests.support.proxy import Proxy
@@ -87,6 +87,21 @@ async def test_r10_an_entry_of_900_kb_is_written_and_read_over_200_kb_a_second(p
     assert [entry.seq for entry in await store.stream("s1").read()] == [1]
     proxy.rate = None
     await store.close()
+
+
+async def test_r10_an_idle_viewer_does_not_read_a_big_entry_again(
+    redis_server: RedisServer, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.reader.BLOCK_SECONDS", 0.05)
+    stream = store.stream("s1")
+    async with Writer(stream, writer="w", epoch=1) as writer:
+        await writer.publish(Info(message="x" * 900_000))
+    async with Viewer(store.watch(stream)) as viewer:
+        await wait_until(lambda: viewer.entries)
+        before, looks = _sent(redis_server), _calls(redis_server, "xinfo")
+        await wait_until(lambda: _calls(redis_server, "xinfo") >= looks + 5)
+        assert _sent(redis_server) - before < 900_000
+    assert await stream.info() == StreamInfo(1, viewer.entries[0].id, viewer.entries[0].id, 1)
 
 
 class Narrow(MemoryStream):
@@ -171,7 +186,7 @@ async def test_an_idle_viewer_does_not_read_prompts_again(
             await _rounds(redis_server, 5)
             before = _sent(redis_server)
             await _rounds(redis_server, 10)
-            assert _sent(redis_server) - before < 100_000
+            assert _sent(redis_server) - before < 500_000  # less than the waiting prompt once
             await store.withdraw("s1", "p2")
             await wait_until(lambda: not viewer.queues[-1].prompts)
 

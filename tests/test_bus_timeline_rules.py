@@ -397,3 +397,38 @@ def test_no_engine_to_lose(play: Play):
     assert play.timeline.mark_engine_lost() == []
     play(UserMessage(meta=Metadata(turn_id="t1"), text="?"), RunFinished(meta=Metadata(turn_id="t1")))
     assert play.timeline.mark_engine_lost() == []
+
+
+# -- entries that are missing in the middle of a text --------------------------------------------------------------
+
+
+def test_the_mark_stands_at_the_hole_and_what_is_known_later_stands_before_it(play: Play):
+    gap = Gap(count=2, reason="They are no longer in the stream.")
+    play(text("one ", 0), gap, text("four ", 14), text("five", 19))
+    assert play.shown() == ["one ", "GapMarker", "four five"]
+    play(text("two ", 4), text("five six", 19))
+    assert play.shown() == ["one two ", "GapMarker", "four five six"]
+    play(text("!", 27, completion="one two three four five six!"))
+    assert play.shown() == ["one two three ", "GapMarker", "four five six!"]
+    play(Final(meta=META, text="one two three four five six!"))
+    assert play.shown()[:3] == ["one two three ", "GapMarker", "four five six!"]
+
+
+def test_a_text_with_several_holes_is_made_whole_part_by_part(play: Play):
+    gap = Gap(count=1)
+    play(gap, text("two ", 4), gap, text("four ", 14), gap, text("six", 24))
+    assert play.shown() == ["GapMarker", "two ", "GapMarker", "four ", "GapMarker", "six"]
+    play(Final(meta=META, text="one two three four five six"))
+    assert play.shown()[:6] == ["GapMarker", "one two three ", "GapMarker", "four five ", "GapMarker", "six"]
+
+
+def test_a_text_that_lacks_nothing_where_entries_are_missing_is_not_cut(play: Play):
+    play(text("one ", 0), Gap(count=1), text("two", 4))
+    assert play.shown() == ["one two", "GapMarker"]
+
+
+def test_of_a_text_without_offsets_what_follows_the_mark_stands_behind_it(play: Play):
+    play(text("one ", segment=None), Gap(count=None), text("two ", segment=None), text("three", segment=None))
+    assert play.shown() == ["one ", "GapMarker", "two three"]
+    play(Final(meta=META, text="one and two three"))
+    assert play.shown()[:3] == ["one ", "GapMarker", "and two three"]

@@ -157,15 +157,14 @@ end
 """Makes a long history."""
 
 
-async def test_v04_a_long_history_is_on_the_screen_after_its_first_page(
+async def test_v04_a_long_history_begins_on_the_screen_with_its_end(
     redis_server: RedisServer, store: Store, session: str, own_home: Path
 ) -> None:
     with Redis(unix_socket_path=redis_server.socket) as client:
         client.eval(FILL, 1, EVENTS, 100_000)
     async with attached(own_home, redis_server.url, Attach(session=session)) as app:
-        await wait_until(lambda: app.timeline)
+        await wait_until(lambda: "100000" in app.timeline)
         assert len(app.folded.timeline.entities) < 1_000
-        assert calls(redis_server, "xrange") < 8
     middle = (await store.stream(session).read_last(20_001))[0]
     before = calls(redis_server, "xrange")
     async with Viewer(store.watch(session, after=middle.id)) as viewer:
@@ -272,6 +271,11 @@ def test_v10_resizes_a_suspension_and_a_hang_up_leave_the_terminal_whole(home: H
     wait_until_now(lambda: len(terminal.raw) > drawn, what="something is drawn on one cell")
     terminal.resize(100, 30)
     terminal.wait_for(SAID)
+    # Two resizes this close are heard of as one: the size is as it was, and what stood there is gone.
+    for _ in range(5):
+        terminal.resize(3, 2)
+        terminal.resize(100, 30)
+        terminal.wait_for(SAID)
     terminal.kill(signal.SIGTSTP)
     wait_until_now(lambda: stopped(terminal.process.pid), what="the program stands still")
     wait_until_now(lambda: terminal.modes == LEFT_ON, what="the modes are as they were")
@@ -293,11 +297,3 @@ def test_v10_without_colours_and_without_utf_8_it_can_be_read(home: Home) -> Non
     terminal.type(CTRL_D)
     assert terminal.wait_exit() == 0
     assert (terminal.settings(), terminal.modes) == (terminal.untouched, LEFT_ON)
-
-
-def test_v10_a_terminal_that_cannot_draw_is_told_so(home: Home) -> None:
-    home.env["TERM"] = "dumb"
-    terminal = home.open()
-    assert terminal.wait_exit() == 2
-    assert "The terminal says that it cannot draw (TERM=dumb)." in terminal.text()
-    assert bytes(terminal.raw).count(b"\x1b") == 0

@@ -37,7 +37,8 @@ class Segment:
     """One stretch of answer text or of reasoning. `key` is its segment id, empty where the stream has none.
 
     `sealed`: whatever still comes is late. `pieces` is there only while the text has holes. `source` tells who feeds
-    it, where two producers say the same.
+    it, where two producers say the same. Where entries are missing in the middle of it (`cut`), what comes next is
+    another part, behind the mark: it begins `base` code points into the text, and `before` is the part before it.
     """
 
     entity: AssistantText | Thinking
@@ -47,6 +48,9 @@ class Segment:
     source: str | None = None
     sealed: bool = False
     pieces: Pieces | None = None
+    cut: bool = False
+    base: int = 0
+    before: Segment | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +86,7 @@ class Message:
         usage = meta.usage
         if usage is not None:
             cached = usage.cached_tokens or usage.cache_read_input_tokens
-            self.input_tokens = _larger(self.input_tokens, usage.input_tokens)
+            self.input_tokens = _larger(self.input_tokens, usage.told_tokens)
             self.output_tokens = _larger(self.output_tokens, usage.output_tokens)
             self.cached_tokens = _larger(self.cached_tokens, cached)
         if meta.extra:

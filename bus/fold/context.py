@@ -22,8 +22,7 @@ TOKENS_OF_A_PICTURE = 1_500
 
 def count(board: Board, usage: Usage) -> None:
     """A call has ended: all that it was told, and what it said."""
-    told = usage.input_tokens + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
-    board.context_tokens = told + usage.output_tokens
+    board.context_tokens = usage.told_tokens + usage.output_tokens
 
 
 def grow(board: Board, text: str, attachments: Iterable[Attachment] = ()) -> None:

@@ -19,7 +19,7 @@ from ..events import (
     Status,
 )
 from .board import Board, Message, Turn, Wait
-from .segments import end_thinking, insert_thinking, pause, start_thinking
+from .segments import cut, end_thinking, insert_thinking, pause, start_thinking
 
 _MARKERS = frozenset(
     {
@@ -147,6 +147,7 @@ def fold_gap(board: Board, event: Gap) -> None:
     """Events are missing here."""
     gap = GapMarker(id=board.position_id("gap"), count=event.count, reason=event.reason, done=True)
     board.create(gap, _turn(board, event))
+    cut(board)
 
 
 def fold_unknown(board: Board, event: Event) -> None:

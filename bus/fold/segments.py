@@ -14,7 +14,7 @@ from ..events import (
     TextSegmentStarted,
 )
 from .board import Board, Message, Segment
-from .pieces import insert, missing, repaired
+from .pieces import Pieces, insert, missing, repaired
 
 Delta = Partial | PartialThinking
 
@@ -27,7 +27,7 @@ def fold_delta(board: Board, event: Delta) -> None:
         segment is not None
         and correlation is not None
         and correlation.segment_id == segment.key
-        and event.offset == len(segment.entity.text)
+        and event.offset == segment.base + len(segment.entity.text)
         and event.meta.message_id == segment.message.id
         and not event.completion
         and event.meta.usage is None
@@ -64,7 +64,6 @@ def _feed_keyed(board: Board, message: Message, kind: type[AssistantText | Think
         length = event.offset + len(event.delta)
         completion = completion[-length:] if length else None
     _feed(board, segment, event.delta, completion, event.offset)
-    board.current = segment
 
 
 def _feed_open(board: Board, message: Message, kind: type[AssistantText | Thinking], event: Delta) -> None:
@@ -76,7 +75,7 @@ def _feed_open(board: Board, message: Message, kind: type[AssistantText | Thinki
         return
     completion = event.completion
     if completion:
-        shown = "".join(str(earlier.entity.text) for earlier in mine if earlier is not segment)
+        shown = "".join(str(earlier.entity.text) for earlier in mine if earlier not in _parts(segment))
         completion = _rest(completion, shown)
         if not completion:
             return
@@ -97,10 +96,28 @@ def _rest(completion: str, shown: str) -> str:
 
 def _feed(board: Board, segment: Segment, delta: str, completion: str | None, offset: int | None) -> None:
     """Put text where it belongs. The cumulative text is trusted where there is one."""
-    entity = segment.entity
-    shown = len(entity.text)
     if segment.sealed:
         return
+    if segment.cut:
+        segment = _go_on(board, segment, offset)
+    if segment.key:
+        board.current = segment
+    if segment.before is None:
+        _feed_part(board, segment, delta, completion, offset)
+        return
+    if completion:
+        completion = _repair_before(board, segment, completion)
+    if offset is not None and offset < segment.base:
+        known = delta[: segment.base - offset]
+        before = next((part for part in _parts(segment.before) if part.base <= offset), segment.before)
+        _feed_part(board, before, known, None, offset - before.base)
+        delta, offset = delta[len(known) :], segment.base
+    _feed_part(board, segment, delta, completion, None if offset is None else offset - segment.base)
+
+
+def _feed_part(board: Board, segment: Segment, delta: str, completion: str | None, offset: int | None) -> None:
+    entity = segment.entity
+    shown = len(entity.text)
     if isinstance(entity, Thinking):
         entity.redacted = False
     if segment.pieces is not None or (offset is not None and offset > shown and not completion):
@@ -116,13 +133,54 @@ def _feed(board: Board, segment: Segment, delta: str, completion: str | None, of
         board.append(entity, entity.text, delta)
 
 
+def cut(board: Board) -> None:
+    """Entries are missing here: a text that is open goes on behind the mark."""
+    board.current = None
+    for segment in board.message.segments if board.message else ():
+        segment.cut = segment.cut or (not segment.entity.done and len(segment.entity.text) > 0)
+
+
+def _go_on(board: Board, segment: Segment, offset: int | None) -> Segment:
+    """A further part of a text that was cut: from `offset` on, or from where it was cut."""
+    segment.cut = False
+    end = segment.base + (len(segment.entity.text) if segment.pieces is None else _end(segment.pieces))
+    if offset is not None and offset <= end:
+        return segment  # nothing of this text is missing
+    part = open_segment(board, segment.message, type(segment.entity), segment.key, entity_id=segment.entity.id)
+    part.base, part.before, part.source = end if offset is None else offset, segment, segment.source
+    return part
+
+
+def _repair_before(board: Board, segment: Segment, whole: str) -> str | None:
+    """Fill the parts before `segment` from the text of all parts, and give its own."""
+    if len(whole) < segment.base:
+        return None
+    own = whole[segment.base :]
+    for part in _parts(segment)[1:]:
+        board.rewrite(part.entity, part.entity.text, whole[part.base : segment.base])
+        part.pieces, segment = None, part
+    return own
+
+
+def _parts(segment: Segment | None) -> list[Segment]:
+    """The parts of a text that was cut, the last one first."""
+    parts: list[Segment] = []
+    while segment is not None:
+        parts.append(segment)
+        segment = segment.before
+    return parts
+
+
+def _end(pieces: Pieces) -> int:
+    return pieces[-1][0] + len(pieces[-1][1]) if pieces else 0
+
+
 def _feed_pieces(board: Board, segment: Segment, text: str, offset: int | None) -> None:
     """A delta is missing: show what is known, until a late delta, a checkpoint or the final text fills the hole."""
     entity = segment.entity
     known = str(entity.text)
     pieces = segment.pieces or ([(0, known)] if known else [])
-    end = pieces[-1][0] + len(pieces[-1][1]) if pieces else 0
-    pieces = insert(pieces, end if offset is None else offset, text)
+    pieces = insert(pieces, _end(pieces) if offset is None else offset, text)
     segment.pieces = None if missing(pieces) == 0 else pieces
     board.rewrite(entity, entity.text, "".join(piece for _, piece in pieces))
 
@@ -139,14 +197,17 @@ def find(message: Message, kind: type[AssistantText | Thinking], key: str) -> Se
     return None
 
 
-def open_segment(board: Board, message: Message, kind: type[AssistantText | Thinking], key: str) -> Segment:
+def open_segment(
+    board: Board, message: Message, kind: type[AssistantText | Thinking], key: str, *, entity_id: str = ""
+) -> Segment:
     """A new segment; what was written before it is done, though not sealed."""
     pause(board, message)
     name = key or str(len(message.segments))
     if kind is Thinking:
-        segment = Segment(Thinking(id=f"thinking:{message.id}:{name}"), PartialThinking, message, key)
+        entity = Thinking(id=entity_id or f"thinking:{message.id}:{name}")
+        segment = Segment(entity, PartialThinking, message, key)
     else:
-        entity = AssistantText(id=f"text:{message.id}:{name}", model=message.model)
+        entity = AssistantText(id=entity_id or f"text:{message.id}:{name}", model=message.model)
         segment = Segment(entity, Partial, message, key)
     message.segments.append(segment)
     board.create(segment.entity, message.turn, message)
@@ -191,18 +252,38 @@ def seal(board: Board, segment: Segment) -> None:
 
 def repair(board: Board, message: Message, whole: str | None, *, only_more: bool = False) -> None:
     """Make the text segments of `message` say `whole`; with `only_more`, if they say less so far."""
-    texts = [segment for segment in message.segments if isinstance(segment.entity, AssistantText)]
-    if not whole or (only_more and len(whole) <= sum(len(segment.entity.text) for segment in texts)):
+    texts = _texts(message)
+    said = ["".join(str(part.entity.text) for part in reversed(_parts(segment))) for segment in texts]
+    if not whole or (only_more and len(whole) <= sum(map(len, said))):
         return
     if not texts:
         segment = open_segment(board, message, AssistantText, "")
         board.append(segment.entity, segment.entity.text, whole)
         return
-    change = repaired([str(segment.entity.text) for segment in texts], whole)
+    change = repaired(said, whole)
     if change is not None:
         index, text = change
-        board.rewrite(texts[index].entity, texts[index].entity.text, text)
-        texts[index].pieces = None
+        _rewrite(board, texts[index], text)
+
+
+def _texts(message: Message) -> list[Segment]:
+    """The texts of a message in the order in which they begin, of each that was cut its last part."""
+    following = {id(segment.before): segment for segment in message.segments if segment.before is not None}
+    texts: list[Segment] = []
+    for segment in message.segments:
+        if isinstance(segment.entity, AssistantText) and segment.before is None:
+            while id(segment) in following:
+                segment = following[id(segment)]
+            texts.append(segment)
+    return texts
+
+
+def _rewrite(board: Board, segment: Segment, whole: str) -> None:
+    """Make a text and all its parts say `whole`."""
+    own = _repair_before(board, segment, whole)
+    if own is not None:
+        board.rewrite(segment.entity, segment.entity.text, own)
+        segment.pieces = None
 
 
 # -- segments that say when they begin and end ---------------------------------------------------------------------
@@ -251,9 +332,9 @@ def _finish(
         board.end(segment.entity)
         return
     if text and not segment.sealed:
-        segment.pieces = None
-        board.rewrite(segment.entity, segment.entity.text, text)
-    seal(board, segment)
+        _rewrite(board, segment, text)
+    for part in _parts(segment):
+        seal(board, part)
 
 
 def _key(event: Event) -> str:

@@ -69,23 +69,30 @@ class Archiving:
         """
         archive = self.archive
         keys = SessionKeys(session_id)
-        if archive is None or not archive.holds(session_id) or await self._is_held(keys):
+        if archive is None or not archive.holds(session_id) or await self.is_held(keys):
             return
         file = archive.open(session_id)
         await asyncio.to_thread(file.check)
+        _, meta = await asyncio.to_thread(file.meta)
+        await self.fill(
+            keys, [KeptKey("meta", "hash", meta), *await asyncio.to_thread(lambda: list(file.keys()))], file
+        )
+        archive.touch(session_id)
+
+    async def fill(self, keys: SessionKeys, kept: Sequence[KeptKey], file: ArchiveFile) -> None:
+        """Make the session of what was `kept` and of the events in `file`, all at once. One that is there stays."""
         token = secrets.token_hex(8)
-        pairs = [pair async for pair in self._copy(file, keys, token)]
+        pairs = [pair async for pair in self._copy(file, kept, keys, token)]
         flat = [key for pair in pairs for key in pair]
         match await self._connection.run(_BRING_BACK, (keys.tombstone, keys.meta, *flat)):
             case b"deleted":
-                raise deleted(session_id)
+                raise deleted(keys.id)
             case b"lost":
-                raise StoreUnavailable(f"The session {session_id} could not be loaded into Redis.", "Try again.")
+                raise StoreUnavailable(f"The session {keys.id} could not be loaded into Redis.", "Try again.")
             case _:
                 pass  # it is there, whoever was faster
-        archive.touch(session_id)
-        info = await self._sessions.get(session_id)
-        await self._connection.call("ZADD", SESSIONS, info.updated_ms if info else 0, session_id)
+        info = await self._sessions.get(keys.id)
+        await self._connection.call("ZADD", SESSIONS, info.updated_ms if info else 0, keys.id)
 
     async def put_away(self, session_id: str, *, before_ms: int, found: Iterable[str] | None = None) -> bool:
         """Move an ended session to its file; False: it was changed since `before_ms`, or somebody needs it.
@@ -94,7 +101,7 @@ class Archiving:
         """
         archive = self.archive
         keys = SessionKeys(session_id)
-        if archive is None or not await self._is_held(keys):
+        if archive is None or not await self.is_held(keys):
             return False
         named = (keys.lease, keys.tombstone, keys.prompts, keys.state, keys.meta, keys.events, keys.prompt_ids)
         match await self._connection.run(_PUT_AWAY, named, ""):
@@ -149,7 +156,7 @@ class Archiving:
 
     async def file_of(self, session_id: str) -> KeptFile | None:
         """The file in which the session lies; None: Redis holds it."""
-        files = self.archive.files() if self.archive and not await self._is_held(SessionKeys(session_id)) else []
+        files = self.archive.files() if self.archive and not await self.is_held(SessionKeys(session_id)) else []
         return next((file for file in files if file.session_id == session_id), None)
 
     async def kept(self) -> Kept:
@@ -172,7 +179,7 @@ class Archiving:
 
     # ----------------------------------------------------------------------------------------------------------
 
-    async def _is_held(self, keys: SessionKeys) -> bool:
+    async def is_held(self, keys: SessionKeys) -> bool:
         """Whether Redis has the session itself, and not only what came for it while it was away."""
         return bool(await self._connection.call("HGET", keys.meta, "stream_epoch"))
 
@@ -188,7 +195,7 @@ class Archiving:
     async def _write(self, archive: Archive, keys: SessionKeys, rest: Sequence[str], last_id: str) -> None:
         meta = await self._connection.call("HGETALL", keys.meta)
         with archive.writer(keys.id, meta) as writer:
-            async for entries in self._entries(keys.events):
+            async for entries in self.entries(keys.events):
                 await asyncio.to_thread(writer.add, entries)
             for key in rest:
                 kept = await self._read_key(keys, key)
@@ -196,7 +203,8 @@ class Archiving:
                     await asyncio.to_thread(writer.add_key, kept)
             await asyncio.to_thread(writer.finish, last_id)
 
-    async def _entries(self, key: str) -> AsyncIterator[list[tuple[str, Sequence[bytes]]]]:
+    async def entries(self, key: str) -> AsyncIterator[list[tuple[str, Sequence[bytes]]]]:
+        """All entries of the stream at `key` in Redis, in pieces, each with its fields as they are."""
         after = "-"
         while raw := await self._connection.call("XRANGE", key, after, "+", "COUNT", CHUNK):
             entries = [(entry_id.decode(), flat) for entry_id, flat in raw]
@@ -213,21 +221,22 @@ class Archiving:
         if kind == "none" or ttl >= 0:
             return None
         if kind == "stream":
-            entries = [entry async for chunk in self._entries(key) for entry in chunk]
+            entries = [entry async for chunk in self.entries(key) for entry in chunk]
             return KeptKey(name, kind, entries=entries)
         command, *arguments = _READS[kind]
         found: Any = await self._connection.call(command, key, *arguments)
         return KeptKey(name, kind, [found] if kind == "string" else found)
 
-    async def _copy(self, file: ArchiveFile, keys: SessionKeys, token: str) -> AsyncIterator[tuple[str, str]]:
+    async def _copy(
+        self, file: ArchiveFile, kept: Sequence[KeptKey], keys: SessionKeys, token: str
+    ) -> AsyncIterator[tuple[str, str]]:
         """Make copies of all its keys; each copy and its place."""
-        _, meta = await asyncio.to_thread(file.meta)
-        for kept in [KeptKey("meta", "hash", meta), *await asyncio.to_thread(lambda: list(file.keys()))]:
-            place = keys.named(kept.name)
+        for key in kept:
+            place = keys.named(key.name)
             copy = keys.copy_of(place, token)
-            for commands in _commands(copy, kept):
+            for commands in _commands(copy, key):
                 await self._connection.call_many(commands)
-            if kept.value or kept.entries:
+            if key.value or key.entries:
                 yield copy, place
         last_id = (await asyncio.to_thread(file.info)).last_id
         if position(last_id) > (0, 0):
@@ -253,7 +262,7 @@ class Archiving:
         tombstones = await self._connection.call_many(commands)
         for file, tombstone in zip(files, tombstones, strict=True):
             old = file.mtime < time.time() - SPARE_SECONDS
-            if tombstone or (old and await self._is_held(SessionKeys(file.session_id))):
+            if tombstone or (old and await self.is_held(SessionKeys(file.session_id))):
                 archive.remove(file.session_id)
 
 

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from ..attachment import Attachment
 from ..entry import pair_up, position
@@ -31,6 +31,9 @@ from .words import NotPermitted
 
 MAX_PROMPT_BYTES = 512 * 1024
 QUEUE_SHOWN = 200
+
+Fate = Literal["open", "settled", "unknown"]
+"""Of a prompt: it waits or is being answered; it is finished or was taken back; Redis knows nothing of it."""
 
 _SUBMIT, _CLAIM, _FINISH = Script("submit"), Script("claim"), Script("finish")
 _WITHDRAW, _INTERRUPT, _MISSING = Script("withdraw"), Script("interrupt"), Script("missing")
@@ -141,11 +144,11 @@ class Commands:
         """The prompts that were set aside, the oldest first."""
         return await self._read(self._keys.dead, START)
 
-    async def settled(self, prompt_ids: Sequence[str]) -> list[str]:
-        """Those that are finished or were taken back."""
+    async def fates(self, prompt_ids: Sequence[str]) -> list[Fate]:
+        """What became of each of these prompts."""
         asked = [("HGET", self._keys.prompt_ids, prompt_id) for prompt_id in prompt_ids]
         found = await self._connection.call_many(asked)
-        return [prompt_id for prompt_id, entry in zip(prompt_ids, found, strict=True) if entry == b"done"]
+        return ["unknown" if entry is None else "settled" if entry == b"done" else "open" for entry in found]
 
     async def missing(self) -> list[Claim]:
         """Prompts that are gone, though nobody has finished them or taken them back: only their ids are known."""

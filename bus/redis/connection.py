@@ -112,6 +112,7 @@ class Connection:
         self._revive_at = 0.0
         self._address = parse_address(url)
         self._servers = _servers(self._address, client_name)
+        self._had_worked = False
 
     @property
     def safe_url(self) -> str:
@@ -202,6 +203,7 @@ class Connection:
         try:
             async with deadline:
                 yield
+            self._had_worked = True
         except TimeoutError:
             await self._note_trouble()
             raise StoreUnavailable(
@@ -209,7 +211,8 @@ class Connection:
                 "It may be overloaded or stopped, or the address may lead to something else than a Redis server.",
             ) from None
         except (RedisError, OSError) as error:
-            told = in_words(error, self.safe_url, (key_of(command) or b"").decode(errors="replace"))
+            key = (key_of(command) or b"").decode(errors="replace")
+            told = in_words(error, self.safe_url, key, had_worked=self._had_worked)
             if isinstance(told, StoreUnavailable):
                 await self._note_trouble()
             raise told from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -40,6 +41,8 @@ class ServerInfo:
     replicas: int = 0
     write_errors: tuple[str, ...] = ()
     cluster: str = ""
+    watches: tuple[str, ...] | None = None
+    """The services that it watches over as a sentinel; None: it is none."""
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -73,6 +76,7 @@ async def server_info(connection: Connection) -> ServerInfo:
             what for name, what in failed.items() if any(node.get(name, "ok") != "ok" for node in nodes)
         ),
         cluster=await _cluster_state(connection) if nodes[0].get("cluster_enabled") == "1" else "",
+        watches=_services(nodes[0]) if "sentinel_masters" in nodes[0] else None,
     )
 
 
@@ -92,6 +96,12 @@ def _fullness(node: dict[str, str]) -> tuple[float, int]:
     """Compares by the share of its limit that is used; where there is none, by what is used."""
     used, limit = _number(node, "used_memory"), _number(node, "maxmemory")
     return used / limit if limit else 0.0, used
+
+
+def _services(sentinel: dict[str, str]) -> tuple[str, ...]:
+    """`master0:name=chats,status=ok,…` for each."""
+    lines = [value for name, value in sentinel.items() if re.fullmatch(r"master\d+", name)]
+    return tuple(found[1] for line in lines if (found := re.search(r"name=([^,]+)", line)))
 
 
 def _replicas(node: dict[str, str]) -> int:

@@ -41,12 +41,14 @@ class Lease:
         seconds: float,
         on_forgotten: Callable[[], Awaitable[None]],
         trouble: Callable[[], str] = lambda: "",
+        newest: Callable[[], int] = lambda: 0,
     ) -> None:
         self._connection = connection
         self._keys = keys
         self._seconds = seconds
         self._on_forgotten = on_forgotten
         self._trouble = trouble
+        self._newest = newest
         self._task: asyncio.Task[None] | None = None
         self.held = EngineLease(
             engine_id=engine_id,
@@ -116,12 +118,12 @@ class Lease:
     async def renew(self) -> bool:
         """Keep it for another lifetime; False: Redis did not answer. Afterwards `lost` says whether it is another's."""
         keys = self._keys
-        self.held = replace(self.held, trouble=self._trouble())
+        self.held = held = replace(self.held, trouble=self._trouble())
         try:
             answer = await self._connection.run(
                 _RENEW,
                 (keys.lease, keys.state, keys.tombstone, keys.meta),
-                *(self.held.engine_id, self._lifetime_ms, json.dumps(asdict(self.held)), self.held.epoch),
+                *(held.engine_id, self._lifetime_ms, json.dumps(asdict(held)), held.epoch, self._newest()),
                 within=min(ANSWER_SECONDS, self._seconds / 3),  # so that there is time for another try
             )
             if answer == b"forgotten":

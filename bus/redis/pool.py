@@ -8,9 +8,10 @@ a scan now and then finds what they have missed.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+from ..errors import StoreUnavailable
 from ..retry import insist
 from .connection import Connection
 from .keys import READY, TAKEN, SessionKeys
@@ -36,20 +37,20 @@ class Pool:
         """Prompts wait in the session: wake one engine."""
         await self._connection.call("ZADD", READY, _now_ms(), session_id)
 
-    async def waiting(self) -> AsyncGenerator[str, None]:
-        """Sessions with prompts and without an engine, for ever; waits while Redis is away.
+    async def waiting(self, note: Callable[[StoreUnavailable | None], None]) -> AsyncGenerator[str, None]:
+        """Sessions with prompts and without an engine, for ever; waits while Redis is away, and tells `note` why.
 
         A hint: another engine may be faster, and then has the lease.
         """
         scan_at = 0.0
         while True:
             if time.monotonic() >= scan_at:
-                found = await insist(self._scan)
+                found = await insist(self._scan, note)
                 scan_at = time.monotonic() + SCANS_SECONDS
             else:
-                found = await insist(self._listen)
+                found = await insist(self._listen, note)
             for session_id in found:
-                if await insist(lambda session_id=session_id: self._needs_engine(session_id)):
+                if await insist(lambda session_id=session_id: self._needs_engine(session_id), note):
                     yield session_id
 
     async def _scan(self) -> list[str]:

@@ -98,6 +98,7 @@ class SessionSeat:
             seconds=lease_seconds,
             on_forgotten=self._restore_session,
             trouble=self._trouble,
+            newest=lambda: self.sink.newest,
         )
         self._engine_id = engine_id
         self._idle_seconds = idle_seconds
@@ -206,8 +207,9 @@ class SessionSeat:
 
     async def file(self, block_key: str) -> bytes | None:
         """The bytes of an attachment; None: they are gone, or were never with this session."""
-        # A prompt names the key, and whoever may write one may not read other sessions by it.
-        if not block_key.startswith(self._keys.block("")):
+        # A prompt names the key, and whoever may write one may not read other keys by it. The session that it names is
+        # not looked at: in a copy of a session that is the first one, and the bytes lie here.
+        if not block_key.partition("}:")[2].startswith("block:"):
             return None
         return await insist(lambda: self._stream.get_block(block_key))
 

@@ -96,7 +96,7 @@ class Sentinels:
 
     def _denied(self, error: Exception) -> AccessDenied:
         return AccessDenied(
-            f"The sentinels at {self._address.safe} do not let us in: {error}.",
+            f"The sentinels at {self._address.safe} do not let us in: {str(error).rstrip('.')}.",
             "Their login is ?sentinel_username=…&sentinel_password=… at the end of the address.",
         )
 

@@ -31,7 +31,7 @@ class SessionStream(RedisStream):
         self, connection: Connection, keys: SessionKeys, archiving: Archiving, *, confirm: Confirmation | None = None
     ) -> None:
         super().__init__(connection, keys.events, session=keys, confirm=confirm)
-        self._id, self._meta = keys.id, keys.meta
+        self._id, self._meta, self._keys = keys.id, keys.meta, keys
         self._archiving = archiving
         self._archive = archiving.archive
         self._file = ArchiveStream(self._archive.open(keys.id)) if self._archive else None
@@ -78,8 +78,9 @@ class SessionStream(RedisStream):
         )
 
     async def get_block(self, key: str) -> bytes | None:
-        """The block under that key."""
-        found = await super().get_block(key)
+        """The block under that key. In a copy of a session the events name the keys of the first one."""
+        name = key.partition("}:")[2]
+        found = await super().get_block(self._keys.named(name) if name else key)
         return found if found is not None else await self._in_file(lambda file: file.get_block(key))
 
     async def _in_file_only(self, ask: Callable[[ArchiveStream], Awaitable[T]]) -> T | None:

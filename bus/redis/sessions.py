@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
@@ -18,7 +18,7 @@ from ..entry import pair_up
 from ..errors import AmbiguousSession, StoreRefused, UnknownSession
 from ..session import SessionInfo, read_info
 from .connection import Connection, Script
-from .keys import META_PATTERN, SESSIONS, SessionKeys, is_session_id, session_of_meta
+from .keys import ALL_PATTERN, META_PATTERN, SESSIONS, SessionKeys, is_session_id, session_of, session_of_meta
 from .words import NotPermitted
 
 TOMBSTONE_DAYS = 30
@@ -34,7 +34,7 @@ _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID_BEGAN = 1_735_689_600
 """2025-01-01: six digits of seconds since then last until 2059."""
 
-_TOUCH = Script("touch")
+_TOUCH, _DELETE = Script("touch"), Script("delete")
 
 
 def new_session_id(now: float) -> str:
@@ -126,7 +126,10 @@ class Sessions:
         return found
 
     async def find(self, name: str) -> SessionInfo:
-        """The session that `name` means: exact id, then title, then unique beginning of an id, then of a title."""
+        """The session that `name` means: exact id, then title, then unique beginning of an id, then of a title.
+
+        Raises `DamagedArchive` where it means one whose file is not whole.
+        """
         with suppress(NotPermitted):  # no session of that id, or none of this user's
             if is_session_id(name) and (exact := await self.get(name)):
                 return exact
@@ -142,33 +145,45 @@ class Sessions:
                 return fits[0]
             if fits and name:
                 raise _ambiguous(name, fits)
+        if name and self._archive and (damaged := await asyncio.to_thread(self._archive.damaged_as, name)):
+            raise damaged
         raise UnknownSession(
             f"There is no session {name!r}.",
             "`riffle sessions list` shows what there is." if sessions else "There are no sessions yet.",
         )
 
-    async def delete(self, session_id: str) -> None:
-        """Delete all of a session. A tombstone stays, so that no late writer brings it back."""
-        keys = SessionKeys(session_id)
-        await self._connection.call("SET", keys.tombstone, 1, "EX", TOMBSTONE_DAYS * 86400)
-        await self._connection.call("ZREM", SESSIONS, session_id)
-        # One command, so that nobody sees half a session.
-        named = (
-            keys.meta,
-            keys.events,
-            keys.state,
-            keys.prompts,
-            keys.dead,
-            keys.prompt_ids,
-            keys.control,
-            keys.paused,
-            keys.lease,
-        )
-        await self._connection.call("DEL", *named)
-        rest = [key async for key in self._connection.scan(keys.all_pattern) if key != keys.tombstone]
-        await self._connection.call_many([("DEL", key) for key in rest])
+    async def delete(self, *session_ids: str) -> None:
+        """Delete all of these sessions. A tombstone stays of each, so that no late writer brings it back."""
+        sessions = [SessionKeys(session_id) for session_id in session_ids]
+        for keys in sessions:
+            named = (
+                keys.tombstone,
+                keys.meta,
+                keys.events,
+                keys.state,
+                keys.prompts,
+                keys.dead,
+                keys.prompt_ids,
+                keys.control,
+                keys.paused,
+                keys.lease,
+            )
+            await self._connection.run(_DELETE, named, TOMBSTONE_DAYS * 86400)
+            await self._connection.call("ZREM", SESSIONS, keys.id)
+        await self._connection.call_many([("DEL", key) async for key in self._left_of(sessions)])
         if self._archive:
-            await asyncio.to_thread(self._archive.remove, session_id)
+            for session_id in session_ids:
+                await asyncio.to_thread(self._archive.remove, session_id)
+
+    async def _left_of(self, sessions: Sequence[SessionKeys]) -> AsyncIterator[str]:
+        """What else there is of them, blocks most of all; found in one pass over all that Redis holds."""
+        if not sessions:
+            return
+        tombstones = {keys.tombstone for keys in sessions}
+        ids = {keys.id for keys in sessions}
+        async for key in self._connection.scan(sessions[0].all_pattern if len(sessions) == 1 else ALL_PATTERN):
+            if key not in tombstones and (len(sessions) == 1 or session_of(key) in ids):
+                yield key
 
     async def _not_deleted(self, infos: Sequence[SessionInfo]) -> list[SessionInfo]:
         """Those without a tombstone: whoever deleted the rest could not remove their files."""

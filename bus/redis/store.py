@@ -12,7 +12,7 @@ from pathlib import Path
 from ..archive import Archive
 from ..durability import AS_GIVEN, Durability
 from ..entry import PlainText
-from ..errors import StoreLoading
+from ..errors import StoreLoading, StoreUnavailable
 from ..feed import FeedItem
 from ..numbers import number
 from ..reader import BareStream, follow
@@ -21,13 +21,15 @@ from ..stream import START
 from ..writer import Writer
 from .address import parse_address
 from .archiving import Archiving
-from .commands import Commands
+from .commands import Commands, Fate
 from .confirmation import Confirmation
 from .connection import Connection
+from .copies import Copies
 from .health import Reach, ServerInfo, confirms, durability_shown, reach, server_info
 from .keys import SessionKeys
 from .lease import read_lease
 from .pool import Pool
+from .roles import Role, role_of
 from .seat import MAX_DELIVERIES, SessionSeat
 from .session_stream import SessionStream
 from .sessions import Sessions
@@ -95,6 +97,8 @@ class Store:
         self._sessions = Sessions(connection, files)
         self.archiving = Archiving(connection, self._sessions, files)
         """Ended sessions on their way to files and back."""
+        self.copies = Copies(connection, self.archiving)
+        """Files of somebody's own with sessions in them."""
         self._pool = Pool(connection, self._sessions)
 
     @property
@@ -154,9 +158,9 @@ class Store:
         """Whether a session with that very id was deleted, not long ago."""
         return bool(await self._connection.call("EXISTS", SessionKeys(session_id).tombstone))
 
-    async def delete_session(self, session_id: str) -> None:
-        """Delete a session for good; whoever watches it is told."""
-        await self._sessions.delete(session_id)
+    async def delete_session(self, *session_ids: str) -> None:
+        """Delete sessions for good; whoever watches one is told."""
+        await self._sessions.delete(*session_ids)
 
     # -- streams -----------------------------------------------------------------------------------------------
 
@@ -183,11 +187,17 @@ class Store:
             return RedisStream(self._connection, key)
         return RedisStream(self._connection, key, shape=PlainText(text_field, id_field, end_value))
 
-    def watch(self, what: str | RedisStream, *, after: str = START) -> AsyncGenerator[FeedItem, None]:
-        """Everything of a session (by id) or of a stream after the position `after`, then what comes, for ever."""
+    def watch(
+        self, what: str | RedisStream, *, after: str = START, hurry: asyncio.Event | None = None
+    ) -> AsyncGenerator[FeedItem, None]:
+        """Everything of a session (by id) or of a stream after the position `after`, then what comes, for ever.
+
+        While Redis cannot be reached it is tried again at once when `hurry` is set.
+        """
         if isinstance(what, RedisStream):
-            return follow(BareStream(what), after=after)
-        return follow(SessionWatch(self._connection, SessionKeys(what), self.stream(what)), after=after)
+            return follow(BareStream(what), after=after, hurry=hurry)
+        watched = SessionWatch(self._connection, SessionKeys(what), self.stream(what))
+        return follow(watched, after=after, hurry=hurry)
 
     async def put_file(self, session_id: str, data: bytes) -> str:
         """Keep the bytes of an attachment with the session; their key, which is the same for the same bytes."""
@@ -226,9 +236,9 @@ class Store:
         """The prompts that no engine works on."""
         return await self._commands(session_id).queue()
 
-    async def settled(self, session_id: str, prompt_ids: Sequence[str]) -> list[str]:
-        """Those of the prompts that nobody will take up any more: answered, set aside, or taken back."""
-        return await self._commands(session_id).settled(prompt_ids)
+    async def fates(self, session_id: str, prompt_ids: Sequence[str]) -> list[Fate]:
+        """What became of each of the prompts; of a settled one nobody will take it up any more."""
+        return await self._commands(session_id).fates(prompt_ids)
 
     async def set_aside(self, session_id: str) -> list[Prompt]:
         """The prompts that no engine shall take up any more, since every one died that did."""
@@ -271,12 +281,15 @@ class Store:
             completions=completions,
         )
 
-    def pool_sessions(self) -> AsyncGenerator[str, None]:
+    def pool_sessions(
+        self, note: Callable[[StoreUnavailable | None], None] = lambda trouble: None
+    ) -> AsyncGenerator[str, None]:
         """Sessions that any engine may answer, with prompts waiting and no engine there, for ever.
 
-        A hint: another engine may be faster, and then has the lease.
+        A hint: another engine may be faster, and then has the lease. `note` is told why Redis does not answer, and
+        None when it does.
         """
-        return self._pool.waiting()
+        return self._pool.waiting(note)
 
     async def offer_to_pool(self, session_id: str) -> None:
         """Let another engine go on with a session in the pool."""
@@ -287,6 +300,10 @@ class Store:
     async def server_info(self) -> ServerInfo:
         """How the server is set up, as far as this user may see it."""
         return await server_info(self._connection)
+
+    async def role(self) -> Role | None:
+        """Which of riffle's roles this user has the rights of; None: not even a viewer's."""
+        return await role_of(self._connection)
 
     async def reach(self) -> Reach:
         """Who gets into the server without a password."""

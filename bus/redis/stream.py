@@ -8,13 +8,14 @@ from typing import Any, cast
 
 from ..entry import WATERMILL, Shape, pair_up, position, read_flat, write_fields
 from ..errors import StoreRefused
+from ..numbers import number
 from ..stream import START, AppendResult, Batch, Entry, Page, StreamInfo
 from .confirmation import Confirmation
 from .connection import GRACE_SECONDS, Arg, Connection, Script
 from .keys import SessionKeys
 from .words import NotPermitted
 
-_APPEND = Script("append")
+_APPEND, _ENDS = Script("append"), Script("ends")
 
 BLOCK_SECONDS = 30.0
 """How long some megabytes may take."""
@@ -40,6 +41,7 @@ class RedisStream:
         self._session = session
         self._shape = shape
         self._confirm = confirm
+        self._may_script = True
 
     @property
     def key(self) -> str:
@@ -98,6 +100,19 @@ class RedisStream:
 
     async def info(self) -> StreamInfo:
         """Its ends and its size now."""
+        if self._may_script:
+            keys = (self._key, self._session.state) if self._session else (self._key,)
+            try:
+                length, first, last_id, last, given = await self._connection.run(_ENDS, keys)
+            except NotPermitted:
+                self._may_script = False  # a viewer who may not: so the entries come too, however big
+            else:
+                newest = next(iter(self.entries([last] if last else [])), None)
+                n = max(number(given) or 0, (newest and newest.n) or 0)
+                return StreamInfo(length, first.decode(), last_id.decode(), n)
+        return await self._ask_for_ends()
+
+    async def _ask_for_ends(self) -> StreamInfo:
         given = await self._newest_number()  # asked for before the entries, which so can only be more
         try:
             # Trimming moves the first entry and keeps the last id; a stream that came back empty has neither.

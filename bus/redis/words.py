@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
+from typing import Literal
 
 from redis import exceptions as redis_errors
 
@@ -13,7 +15,7 @@ _START = "Start the server, or check --redis and RIFFLE_REDIS_URL."
 
 # Replies of a server that answers, refuses now, and may well take the same command later.
 _LATER = {
-    "OOM": ("is full (maxmemory)", "Give it more memory, or delete old sessions. What is not written yet is kept."),
+    "OOM": ("is full (maxmemory)", "Give it more memory, or delete old sessions (riffle sessions delete)."),
     "LOADING": ("is loading its data", "It will answer in a moment."),
     "READONLY": ("is a read-only replica now", "It may be failing over; else use the address of the master."),
     "MISCONF": ("cannot save its data", "Its disk may be full: see the server's log."),
@@ -36,15 +38,21 @@ _WRONG_NAME = (62, 64)
 
 _OWN = "?ssl_certfile=/path/to/cert.pem&ssl_keyfile=/path/to/key.pem."
 
+_SCRIPTS = ("eval", "evalsha")
+"""All of ours that is written goes through a script."""
+
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST")
+
+
+_MORE_RIGHTS = "`riffle doctor --acl engine` prints how to make a user that may ask and answer."
 
 
 class NotPermitted(AccessDenied):
     """The user has logged in, and may not run this command or touch this key."""
 
 
-def in_words(error: Exception, where: str, key: str) -> BusError:
-    """The `BusError` for what a command on `key` at the server `where` ran into."""
+def in_words(error: Exception, where: str, key: str, *, had_worked: bool = False) -> BusError:
+    """The `BusError` for what a command on `key` at the server `where`, which `had_worked` before, ran into."""
     if isinstance(error, redis_errors.ConnectionError) and isinstance(error.__cause__, redis_errors.RedisError):
         error = error.__cause__  # a refusal during the handshake is wrapped
     match error:
@@ -56,17 +64,29 @@ def in_words(error: Exception, where: str, key: str) -> BusError:
             # Worth another try: a proxy whose server is away says so in HTTP.
             return StoreUnavailable(f"What answers at {where} is not a Redis server.", "Check the host and the port.")
         case _:
-            return _unreachable(error, where)
+            return _unreachable(error, where, had_worked=had_worked)
 
 
 def _denied(error: Exception, where: str) -> BusError:
     if isinstance(error, redis_errors.NoPermissionError):
-        return NotPermitted(f"Redis at {where} does not permit this: {error}.", "Ask for the right to do it.")
+        return _not_permitted(str(error), where)
     if "required" in str(error):
         return AccessDenied(
             f"Redis at {where} wants a password.", "Put it into the address: redis://user:password@host:6379."
         )
     return AccessDenied(f"Redis at {where} does not accept this user or password.", "Check the address for both.")
+
+
+def _not_permitted(text: str, where: str) -> NotPermitted:
+    command = re.search(r"'([\w|]+)' command", text)
+    if command is None:
+        return NotPermitted(f"Redis at {where} does not permit this user this key.", "Ask for the right to use it.")
+    if command[1].lower() in _SCRIPTS:
+        return NotPermitted(
+            f"The user that riffle has at Redis may only watch: {where} does not let it write.", _MORE_RIGHTS
+        )
+    name = command[1].upper().replace("|", " ")
+    return NotPermitted(f"Redis at {where} does not permit this user the command {name}.", "Ask for the right to it.")
 
 
 def _refused(error: Exception, where: str, key: str) -> BusError:
@@ -81,7 +101,7 @@ def _refused(error: Exception, where: str, key: str) -> BusError:
         kind = StoreLoading if code == "LOADING" else StoreUnavailable
         return kind(f"Redis at {where} {what}.", hint)
     if "user executing the script can't" in text or "ACL failure in script" in text:
-        return NotPermitted(f"Redis at {where} does not permit this user to do this.", "Ask for the right to do it.")
+        return NotPermitted(f"Redis at {where} does not permit this user to do this.", _MORE_RIGHTS)
     if code == "DENIED":
         return AccessDenied(
             f"Redis at {where} is in protected mode: it serves only its own machine.",
@@ -98,12 +118,23 @@ def _refused(error: Exception, where: str, key: str) -> BusError:
     if code in ("MOVED", "ASK"):
         return StoreRefused(
             f"Redis at {where} is a node of a cluster, and {key!r} lies on another one.",
-            "Write redis+cluster:// (or rediss+cluster://) instead of redis://.",
+            f"Use the address of the cluster: {as_kind('cluster', where)}.",
         )
-    return StoreRefused(f"Redis at {where} refused: {text}.")
+    if unknown := re.match(r"unknown command [`'](\w+)", text, re.IGNORECASE):
+        return StoreRefused(
+            f"Redis at {where} does not know the command {unknown[1]}.",
+            f"If it is a sentinel: {as_kind('sentinel', where)}/SERVICE. `riffle doctor` tells what it is.",
+        )
+    return StoreRefused(f"Redis at {where} refused: {text.rstrip('.')}.")
 
 
-def _unreachable(error: BaseException, where: str) -> BusError:
+def as_kind(kind: Literal["cluster", "sentinel"], address: str) -> str:
+    """The address of a cluster or of sentinels, for somebody who took that of one node for a server's."""
+    scheme, _, place = address.partition("://")
+    return f"{scheme}+{kind}://{place}"
+
+
+def _unreachable(error: BaseException, where: str, *, had_worked: bool) -> BusError:
     cause = _root(error)
     text = f"{error} {cause}"
     if isinstance(cause, ssl.SSLError):
@@ -118,6 +149,8 @@ def _unreachable(error: BaseException, where: str) -> BusError:
     if any(sign in text for sign in _CLOSED) or "reset" in reason:
         tls = where.startswith("rediss")
         hint = f"If it wants a certificate of yours: {_OWN}" if tls else "If its port is a TLS port, use rediss://."
+        if had_worked:
+            hint = "It may have been restarted or stopped."
         return StoreUnavailable(f"Redis at {where} closed the connection.", hint)
     return StoreUnavailable(f"Redis at {where} cannot be reached: {reason}.", _START)
 

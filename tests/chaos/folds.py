@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from bus.entities import Entity, GapMarker, TextBuffer
+from bus.entities import AssistantText, Entity, GapMarker, TextBuffer, Thinking
 from bus.events import Event, Partial, PartialThinking, ToolCallArgumentsDelta
 from bus.timeline import Timeline
 
@@ -48,8 +48,20 @@ def _as_written(ledger: Ledger, shown: set[int]) -> Iterator[Event]:
 
 
 def described(timeline: Timeline) -> list[dict[str, object]]:
-    """All that a timeline shows, but for gaps, clocks, and where in the stream it stood."""
-    return [_fields(entity) for entity in timeline.entities if not isinstance(entity, GapMarker)]
+    """All that a timeline shows, but for gaps, clocks, and where in the stream it stood.
+
+    The parts of a text that a gap has cut are one text here.
+    """
+    found: dict[str, dict[str, object]] = {}
+    for entity in timeline.entities:
+        if isinstance(entity, GapMarker):
+            continue
+        fields, name = _fields(entity), entity.id
+        if isinstance(entity, AssistantText | Thinking):
+            name = entity.id.partition("#")[0]
+            fields["text"] = f"{found[name]['text'] if name in found else ''}{fields['text']}"
+        found[name] = fields
+    return list(found.values())
 
 
 def difference(one: Timeline, other: Timeline) -> str:

@@ -114,7 +114,7 @@ MUTANTS = (
     ),
     Mutant(
         "no check of the numbers",
-        ((_ORDER, "if entry.n is not None and self.n is not None and entry.n != self.n + 1:", "if False:"),),
+        ((_ORDER, "elif entry.n != self.n + 1:", "elif False:"),),
         ("trim", "xdel"),
         2,
         "lost",
