@@ -22,7 +22,7 @@ from .anthropic_tools import WEB_TOOLS, tool_result, web_call
 from .call import Call
 from .exchange import Adapter, Streamed
 from .failures import Service
-from .loose import JSON, a_count, a_text, an_object, as_text, objects, parsed_object
+from .loose import JSON, a_count, a_text, an_object, as_text, joined, objects, parsed_object
 from .models import Endpoint
 from .ports import Request
 from .remote import TIMEOUT, RemoteProvider, staying_at
@@ -40,6 +40,11 @@ class _Block:
     tool_id: str = ""
     json: list[str] = field(default_factory=list[str])
     start: int = 0
+
+    @property
+    def written(self) -> str:
+        """The input of a tool, as the model wrote it."""
+        return joined(self.json)
 
     @property
     def at_provider(self) -> bool:
@@ -122,8 +127,7 @@ class AnthropicAdapter(Adapter):
 
     def _conclude(self) -> None:
         for index in list(self._blocks):
-            # A block without its stop: its text stands, a tool call or a signature may be cut.
-            self.call.end_segment(self._blocks.pop(index).key)
+            self._block_not_stopped(index)
         self._ask_for_tools()
         reason = self._stop_reason
         if reason == "refusal":
@@ -135,10 +139,19 @@ class AnthropicAdapter(Adapter):
             self.call.notice(notice)
         self.call.final(reason, {"stop_details": self._stop_details} if self._stop_details else None)
 
+    def _block_not_stopped(self, index: int) -> None:
+        """A block without its stop, which some servers never send: a tool call may be cut, and then is not whole."""
+        block = self._blocks[index]
+        cut = block.kind.endswith("_use") and not block.written and not block.raw.get("input")
+        if cut or self._stop_reason in (None, "max_tokens", "refusal"):
+            self.call.end_segment(self._blocks.pop(index).key)
+        else:
+            self._block_stopped(index)
+
     def _ask_for_tools(self) -> None:
         """Calls count once the message is whole: one that was cut at the start looks like one without arguments."""
         for block in self._written:
-            written = "".join(block.json)
+            written = block.written
             if self._stop_reason == "refusal" or (self._stop_reason == "max_tokens" and not written):
                 continue
             self.call.tool_call(block.tool_id, written)
@@ -210,6 +223,8 @@ class AnthropicAdapter(Adapter):
             case "tool_use" | "server_tool_use" | "mcp_tool_use":
                 self._tool_done(block)
             case kind:
+                if (written := parsed_object(block.written)) is not None:
+                    block.raw["input"] = written
                 if kind.endswith("_tool_result"):
                     tool_result(self.call, block.raw)
                 elif message := _passing_notice(block.raw):
@@ -240,11 +255,11 @@ class AnthropicAdapter(Adapter):
 
     def _tool_done(self, block: _Block) -> None:
         whole = an_object(block.raw.get("input"))
-        if whole and not "".join(block.json):
+        if whole and not block.written:
             block.json = [as_text(whole)]
             if block.tool_id:
                 self.call.tool_arguments(block.tool_id, block.json[0])
-        written = "".join(block.json)
+        written = block.written
         arguments = parsed_object(written or "{}")
         if arguments is None:
             return  # cut by max_tokens in the middle: never to be run, and refused when sent back

@@ -35,6 +35,7 @@ from bus.events import (
 from bus.meta import Correlation, Metadata, Usage
 
 from .failures import Failure
+from .loose import LONE_HALF, joined, whole_characters
 from .ports import Request
 
 Kind = Literal["text", "thinking"]
@@ -42,12 +43,13 @@ Kind = Literal["text", "thinking"]
 
 @dataclass(slots=True)
 class _Segment:
-    """One run of text or thinking. `length` counts code points."""
+    """One run of text or thinking. `length` counts code points; `half` is that of a character, the rest may follow."""
 
     kind: Kind
     correlation: Correlation
     parts: list[str] = field(default_factory=list[str])
     length: int = 0
+    half: str = ""
 
     @property
     def text(self) -> str:
@@ -61,6 +63,7 @@ class _Tool:
     name: str
     correlation: Correlation
     length: int = 0
+    half: str = ""
     asked: bool = False
 
 
@@ -141,10 +144,11 @@ class Call:
 
     def settle(self, kind: Kind, text: str, key: str = "") -> None:
         """Make `text` the whole of segment `key`, as the provider says that it is: adds what is missing, or repairs."""
-        current = self.segment_text(key)
+        text, current = joined([text]), self.segment_text(key)
         if not text or text == current:
             return
         segment = self._segment(kind, key)
+        segment.half = ""
         if text.startswith(current):
             self._grow(segment, text[len(current) :])
             return
@@ -154,6 +158,9 @@ class Call:
     def end_segment(self, key: str = "", *, redacted: bool = False) -> None:
         """Segment `key` is complete. `redacted`: the provider hides what was thought."""
         segment = self._open.pop(key, None)
+        if segment is not None and segment.half:
+            segment.half = ""
+            self._grow(segment, LONE_HALF)
         if segment is not None and segment.kind == "thinking":
             data = {"redacted": True} if redacted else None
             self.emit(Info, message="thinking-ended", data=data, correlation=segment.correlation)
@@ -177,6 +184,9 @@ class Call:
         return segment
 
     def _grow(self, segment: _Segment, delta: str) -> None:
+        delta, segment.half = whole_characters(segment.half + delta)
+        if not delta:
+            return
         self._emit_delta(segment, delta)
         segment.parts.append(delta)
         segment.length += len(delta)
@@ -217,6 +227,7 @@ class Call:
     def tool_arguments(self, tool_id: str, delta: str) -> None:
         """More of a started call's arguments."""
         tool = self._tools[tool_id]
+        delta, tool.half = whole_characters(tool.half + delta)
         if not delta:
             return
         self._emit(
@@ -234,6 +245,7 @@ class Call:
         """The arguments of a started call are complete; none at all are `{}`."""
         tool = self._tools[tool_id]
         tool.asked = True
+        arguments = joined([arguments])
         payload = ToolCallPayload(id=tool_id, name=tool.name, input=arguments if arguments.strip() else "{}")
         self.emit(ToolCall, tool_call=payload, correlation=tool.correlation)
 

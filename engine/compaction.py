@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bus.events import Compaction, Final
-from bus.meta import Metadata, Usage
+from bus.meta import Metadata
 
 from .errors import NotCompacted
 from .history import Compactable
@@ -39,12 +39,13 @@ def result(of: Compactable, end: Final, meta: Metadata, author: str) -> Compacti
     text = (end.text or "").strip()
     if not text or end.meta.stop_reason == "refusal":
         raise NotCompacted("The model gave no summary, so nothing was compacted.", "Try again, or with another model.")
+    counted = end.meta.usage.told_tokens if end.meta.usage else 0
     return Compaction(
         meta=meta.model_copy(update={"model": end.meta.model, "usage": end.meta.usage}),
         text=text,
         through_turn_id=of.through,
         turns=of.turns,
-        tokens_before=_told(end.meta.usage) or sum(len(block.text) for block in of.blocks) // _CHARACTERS_PER_TOKEN,
+        tokens_before=counted or sum(len(block.text) for block in of.blocks) // _CHARACTERS_PER_TOKEN,
         tokens_after=len(text) // _CHARACTERS_PER_TOKEN,
         author=author,
     )
@@ -59,9 +60,3 @@ def _shortened(block: Block, cut: int) -> Block:
         return block
     half = cut // 2
     return replace(block, text=f"{block.text[:half]}\n[…]\n{block.text[-half:]}")
-
-
-def _told(usage: Usage | None) -> int | None:
-    if usage is None:
-        return None
-    return usage.input_tokens + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)

@@ -8,6 +8,7 @@ _NOTICES = {
     "max_tokens": _LIMIT,
     "max_output_tokens": _LIMIT,
     "content_filter": "The answer was cut off by the provider's content filter. Ask in other words.",
+    "error": "The provider broke the answer off with an error that it does not name. Ask it to go on, or ask again.",
     "model_context_window_exceeded": "The answer was cut off: the model's context window is full. "
     "Ask a model with a larger one, or begin a new session.",
 }

@@ -370,11 +370,18 @@ async def _hide(event: Event) -> None:
 async def _despite_cancellation(work: Coroutine[Any, Any, None], seconds: float | None) -> None:
     """Run `work` where a further cancellation does not reach it; after `seconds` it is given up."""
     task = asyncio.create_task(work)
+    task.add_done_callback(heard)
     await asyncio.wait({task}, timeout=seconds)
     if task.done():
         task.result()
     else:
         task.cancel()
+
+
+def heard(task: asyncio.Task[Any]) -> None:
+    """Whatever ended the task has been told another way: asyncio shall not print it."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _new_id() -> str:

@@ -3,7 +3,8 @@
 `History` is a fold: fed every event of the stream in order, it gives the same blocks whether the events came from
 Redis after a restart or from the running engine one by one. Its rules:
 
-- An answer that was interrupted stays, marked; one that failed does not.
+- An answer that was interrupted stays, marked; one that failed does not. Its question stays, unless that is what
+  the provider refused.
 - A tool call without a result gets "interrupted" as its result.
 - A turn that another one supersedes is left out, and so is all that followed it.
 - What the provider needs back verbatim follows the segment that it belongs to.
@@ -111,6 +112,8 @@ class History:
                     _keep_result(turn, event)
                 case Start() | Partial() | PartialThinking() | Final() | Interrupt() | Error() | Retry():
                     _apply_to_answer(_call_of(turn, event), event)
+                    if isinstance(event, Error):
+                        turn.refuse(event.code)
                 case _:
                     _apply_to_segment(turn, event)
 

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections.abc import Iterable
 from typing import Any, cast
+
+LONE_HALF = "\ufffd"
+"""Stands for half of a character."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 JSON = dict[str, Any]
 
@@ -29,8 +37,29 @@ def a_text(value: object) -> str:
 
 
 def a_count(value: object) -> int | None:
-    """`value` if it is a number, as a whole one."""
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """`value` if it is a finite number, as a whole one."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return int(value)
+    return None
+
+
+def whole_characters(text: str) -> tuple[str, str]:
+    """`text` with the halves of characters that a server cut apart joined again, and the half at its end, if any.
+
+    JSON writes a character such as an emoji as two escapes, and some servers send them in two deltas. A half that
+    stays alone is U+FFFD.
+    """
+    if text.isascii() or not _HALF.search(text):
+        return text, ""
+    half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+    whole = text.removesuffix(half).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole, half
+
+
+def joined(pieces: Iterable[str]) -> str:
+    """`pieces` as one text of whole characters."""
+    text, half = whole_characters("".join(pieces))
+    return text + (LONE_HALF if half else "")
 
 
 def as_text(value: object) -> str:

@@ -33,8 +33,8 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Endpoint:
     """A provider as this user reaches it: the address, the one key that goes there, and what else is sent.
 
-    After `idle_seconds` of silence a call is given up. `named_here`: the address is the provider's own or from its
-    own variable, so that what else the environment holds for it (organization, headers) is meant for that address too.
+    After `idle_seconds` of silence a call is given up. `named_here`: this is the SDK's own provider, at its own address
+    or at that of its variable, so that what else the environment holds for it (organization, headers) is meant here.
     """
 
     name: str
@@ -64,9 +64,9 @@ def endpoint(provider: str, env: Mapping[str, str], settings: Settings) -> Endpo
     if not base_url:
         return None
     own_address = server is not None and origin(base_url) == origin(server.base_url)
-    named_here = own_address or (bool(from_env) and not configured)
+    keyed_here = own_address or (bool(from_env) and not configured)
     # A ready entry's key is for that server. What the config moves elsewhere has to name the key that goes there.
-    variable = str(table.get("api_key_env", server.key_variable if server and named_here else ""))
+    variable = str(table.get("api_key_env", server.key_variable if server and keyed_here else ""))
     key = str(table.get("api_key") or "") or (env.get(variable) if variable else "") or None
     return Endpoint(
         name=provider,
@@ -78,7 +78,7 @@ def endpoint(provider: str, env: Mapping[str, str], settings: Settings) -> Endpo
         key_needed=bool(table.get("api_key_env")) or (own_address and bool(variable) and not _is_local(provider)),
         headers={name.removeprefix(HEADER): str(v) for name, v in table.items() if name.startswith(HEADER)},
         reasoning_field=str(table.get("reasoning_field", server.reasoning_field if server else "")),
-        named_here=named_here,
+        named_here=keyed_here and server is not None and bool(server.url_variable),
         idle_seconds=float(table.get("idle_seconds", IDLE_SECONDS)),
     )
 

@@ -17,7 +17,7 @@ from . import endings
 from .call import Call
 from .exchange import Adapter, Streamed
 from .failures import Service
-from .loose import JSON, a_count, a_text, an_object, as_text, objects, parsed_object
+from .loose import JSON, a_count, a_text, an_object, as_text, joined, objects, parsed_object
 from .openai_chat_request import chat_body
 from .openai_client import OpenAIProvider
 from .ports import Request
@@ -64,12 +64,12 @@ class ChatAdapter(Adapter):
             self._take_delta(an_object(choice.get("delta")) or an_object(choice.get("message")))
             self._finish_reason = a_text(choice.get("finish_reason")) or self._finish_reason
         groq = an_object(event.get("x_groq"))
-        in_choice = choices[0].get("usage") if choices else None
-        if usage := an_object(event.get("usage") or groq.get("usage") or in_choice):
+        choice = choices[0] if choices else {}
+        if usage := an_object(event.get("usage") or groq.get("usage") or choice.get("usage")):
             self.call.usage(*_usage(usage))
-        if error := event.get("error") or groq.get("error"):
+        if error := event.get("error") or groq.get("error") or choice.get("error"):
             self.fail(error)
-        elif event.get("object") == "error":
+        elif event.get("object") == "error" or ("choices" not in event and a_text(event.get("message"))):
             self.fail(event)
 
     def _flush(self) -> None:
@@ -120,26 +120,21 @@ class ChatAdapter(Adapter):
         if part.get("type") != "thinking":
             self._say("text", a_text(part.get("text")))
             return
-        for piece in objects(part.get("thinking")):
-            self._reasoning += a_text(piece.get("text"))
-            self._say("thinking", a_text(piece.get("text")))
+        pieces = [a_text(part.get("thinking")), *(a_text(piece.get("text")) for piece in objects(part.get("thinking")))]
+        for text in pieces:
+            self._reasoning += text
+            self._say("thinking", text)
         self._reasoning_field = "content"
 
     def _take_reasoning(self, delta: JSON) -> None:
         details = objects(delta.get("reasoning_details"))
         for detail in details:
             _merge_detail(self._details, detail)
-        for name in ("reasoning_content", "reasoning"):
-            if text := a_text(delta.get(name)):
-                self._show_reasoning(name, text)
-                return
-        for detail in details:
-            if text := a_text(detail.get("text")) or a_text(detail.get("summary")):
-                self._show_reasoning("reasoning_details", text)
-
-    def _show_reasoning(self, name: str, text: str) -> None:
-        """Where a server says the same in two fields, the first to come is shown."""
-        if self._reasoning_field in ("", name):
+        said = {name: a_text(delta.get(name)) for name in ("reasoning_content", "reasoning")}
+        said["reasoning_details"] = "".join(a_text(d.get("text")) or a_text(d.get("summary")) for d in details)
+        # Where a server says the same in two fields, the first to come is shown.
+        name = self._reasoning_field or next((name for name, text in said.items() if text), "")
+        if text := said.get(name):
             self._reasoning_field = name
             self._reasoning += text
             self._say("thinking", text)
@@ -149,10 +144,10 @@ class ChatAdapter(Adapter):
         if self._details:
             self.call.provider_block({"reasoning_details": self._details}, self._thinking_id)
         elif self._reasoning_field == "content":
-            part = {"type": "thinking", "thinking": [{"type": "text", "text": self._reasoning}]}
+            part = {"type": "thinking", "thinking": [{"type": "text", "text": joined([self._reasoning])}]}
             self.call.provider_block({"content": [part]}, self._thinking_id)
         elif self._reasoning_field and self._tools:
-            self.call.provider_block({self._reasoning_field: self._reasoning}, self._thinking_id)
+            self.call.provider_block({self._reasoning_field: joined([self._reasoning])}, self._thinking_id)
 
     def _cite(self, citation: JSON) -> None:
         if citation:

@@ -7,7 +7,7 @@ says wins over the deltas: gateways trim those.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from bus.builtin_events import (
@@ -52,6 +52,7 @@ class _Item:
     arguments: str = ""
     part: str = ""
     citations: int = 0
+    heard: set[str] = field(default_factory=set[str])
     done: bool = False
 
 
@@ -85,14 +86,26 @@ class ResponsesAdapter(Adapter):
 
     def _ended(self, event: JSON) -> None:
         response = an_object(event.get("response"))
-        nothing_heard = not self._items
-        for index, item in enumerate(objects(response.get("output"))):
-            known = self._items.get(index)
-            if nothing_heard or (known is not None and not known.done and known.kind == item.get("type")):
-                self._item_done({"output_index": index, "item": item})
+        self._catch_up(objects(response.get("output")))
         self._take_usage(response)
         status = a_text(response.get("status")) or "completed"
         self.call.final("refusal" if self._refused else status)
+
+    def _catch_up(self, output: list[JSON]) -> None:
+        """The end repeats all items: for some this is where they are said to be done, or heard of at all."""
+        nothing_heard = not self._items
+        for index, content in enumerate(output):
+            known, kind = self._items.get(index), a_text(content.get("type"))
+            if known is not None:
+                is_news = not known.done and known.kind in ("", kind)
+            else:
+                is_news = nothing_heard or (kind == "function_call" and index > max(self._items))
+            if is_news:
+                self._item_done({"output_index": index, "item": content})
+        for item in self._items.values():
+            if item.tool_id and not item.done and parsed_object(item.arguments) is not None:
+                item.done = True
+                self.call.tool_call(item.tool_id, item.arguments)
 
     def _incomplete(self, event: JSON) -> None:
         response = an_object(event.get("response"))
@@ -127,13 +140,22 @@ class ResponsesAdapter(Adapter):
     # -- items -------------------------------------------------------------------------------------------------
 
     def _item(self, event: JSON) -> _Item:
-        """The item that an event is about; without an index the newest."""
+        """The item that an event is about."""
         index = a_count(event.get("output_index"))
         if index is None:
-            index = max(self._items, default=0)
+            index = self._index_by_id(event)
         if index not in self._items:
             self._items[index] = _Item(key=str(index), id=a_text(event.get("item_id")))
         return self._items[index]
+
+    def _index_by_id(self, event: JSON) -> int:
+        """Where a server leaves the index out: the item of that id, else the newest; one that is new comes last."""
+        named = an_object(event.get("item")) or {"id": event.get("item_id")}
+        found = next((i for i, item in self._items.items() if item.id and item.id == named.get("id")), None)
+        newest = max(self._items, default=-1)
+        if found is None and event.get("type") == "response.output_item.added":
+            return newest + 1
+        return max(newest, 0) if found is None else found
 
     def _item_added(self, event: JSON) -> None:
         content, item = an_object(event.get("item")), self._item(event)
@@ -191,7 +213,15 @@ class ResponsesAdapter(Adapter):
     # -- text and reasoning ------------------------------------------------------------------------------------
 
     def _text(self, event: JSON) -> None:
-        self.call.text(a_text(event.get("delta")), self._item(event).key)
+        item, delta = self._item(event), a_text(event.get("delta"))
+        if not item.done and delta:
+            item.heard.add(f"text {a_count(event.get('content_index')) or 0}")
+            self.call.text(delta, item.key)
+
+    def _text_done(self, event: JSON) -> None:
+        """A part of the text, whole: it is news only where no delta of it came."""
+        if f"text {a_count(event.get('content_index')) or 0}" not in self._item(event).heard:
+            self._text({**event, "delta": event.get("text")})
 
     def _refusal(self, event: JSON) -> None:
         self._refused = True
@@ -245,6 +275,12 @@ class ResponsesAdapter(Adapter):
         if item.tool_id:
             self.call.tool_arguments(item.tool_id, delta)
 
+    def _arguments_done(self, event: JSON) -> None:
+        """The arguments, whole. The call is asked for when its item is done, or at the end where that never comes."""
+        item, whole = self._item(event), a_text(event.get("arguments"))
+        if not item.done and whole.startswith(item.arguments):
+            self._arguments({**event, "delta": whole[len(item.arguments) :]})
+
     def _tool_done(self, item: _Item, content: JSON) -> None:
         self._announce(item, content)
         if not item.tool_id:
@@ -281,11 +317,13 @@ class ResponsesAdapter(Adapter):
         "response.output_item.added": _item_added,
         "response.output_item.done": _item_done,
         "response.output_text.delta": _text,
+        "response.output_text.done": _text_done,
         "response.output_text.annotation.added": _annotation,
         "response.refusal.delta": _refusal,
         "response.reasoning_summary_text.delta": _summary,
         "response.reasoning_text.delta": _raw_reasoning,
         "response.function_call_arguments.delta": _arguments,
+        "response.function_call_arguments.done": _arguments_done,
         "response.custom_tool_call_input.delta": _arguments,
         "response.code_interpreter_call_code.delta": _code,
         "response.mcp_call_arguments.delta": _mcp_arguments,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from .engine import Engine, EngineConfig
+from .engine import Engine, EngineConfig, heard
 from .errors import EngineError, PromptLost, SetAside
 from .history import History
 from .ports import Provider, Seat, Work
@@ -86,6 +86,7 @@ class Service:
     async def _answer(self, work: Work, provider: Provider, model: str) -> None:
         """Run the turn. Whoever asks to stop it meanwhile is heard."""
         turn = asyncio.create_task(self._engine.run(work, provider, model))
+        turn.add_done_callback(heard)
         asked = asyncio.create_task(self._seat.interrupted())
         self._told_to_stop = told = asyncio.get_running_loop().create_future()
         try:

@@ -15,6 +15,9 @@ from .ports import Block, File
 INTERRUPTED = "interrupted"
 """The result that a model is told for a tool call that never got one."""
 
+REFUSED = frozenset({"bad-request", "context-too-long"})
+"""Codes of errors that are about what was asked: told again, it would be refused again, with all that follows it."""
+
 SegmentKind = Literal["text", "thinking", "tool-call", "provider"]
 
 
@@ -154,7 +157,10 @@ class Call:
 
 @dataclass(slots=True)
 class Turn:
-    """A user's message and all that came of it. `parent` is the turn that it follows in the conversation."""
+    """A user's message and all that came of it. `parent` is the turn that it follows in the conversation.
+
+    `refused`: the provider did not take the message itself.
+    """
 
     id: str
     text: str
@@ -164,6 +170,11 @@ class Turn:
     calls: dict[str, Call] = field(default_factory=dict[str, Call])
     ended: bool = False
     failed: bool = False
+    refused: bool = False
+
+    def refuse(self, code: str | None) -> None:
+        """A call failed with that error. Of a message that was answered before it is not the one that is refused."""
+        self.refused = code in REFUSED and not any(call.state == "complete" for call in self.calls.values())
 
     def end(self, state: Literal["complete", "interrupted", "failed"]) -> None:
         self.ended = True
@@ -172,6 +183,8 @@ class Turn:
             call.end(state)
 
     def blocks(self) -> Iterator[Block]:
+        if self.refused:
+            return
         files = [File(name=a.name, media_type=a.media_type, block_key=a.block_key) for a in self.attachments]
         yield Block(kind="user", text=self.text, files=files)
         for call in self.calls.values():

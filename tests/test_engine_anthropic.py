@@ -8,7 +8,9 @@ from typing import Any, cast
 import pytest
 
 from bus.builtin_events import Citation, ToolSearchResults, WebSearchDone, WebSearchStarted
-from bus.events import Event, Info, Log, ToolCall, ToolResult, Unknown
+from bus.entities import TurnSummary
+from bus.events import Event, Info, Log, RunFinished, ToolCall, ToolResult, Unknown
+from bus.timeline import Timeline
 from engine.anthropic_request import anthropic_body
 from engine.ports import Block, Request, ToolSpec
 from tests.support.provider_http import Answer, FakeServer, ask, fold, sse, story
@@ -64,6 +66,12 @@ async def test_a_story_with_thinking_a_search_code_and_a_tool(told: list[Event])
         "cache_read_input_tokens": 1000,
     }
     assert got.end.meta.extra["reasoning_tokens"] == 12
+    timeline = Timeline()
+    for event in [*told, RunFinished()]:
+        timeline.apply(event)
+    [summary] = [entity for entity in timeline.entities if isinstance(entity, TurnSummary)]
+    assert (summary.input_tokens, summary.cached_tokens) == (1300, 1000), "what the cache held was told, too"
+    assert timeline.state.context_tokens == 1377
 
 
 async def test_every_block_that_must_go_back_is_kept_in_order(told: list[Event]) -> None:

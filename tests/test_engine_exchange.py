@@ -183,7 +183,20 @@ async def test_the_advice_stands_in_the_event() -> None:
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 100])
 def test_events_are_read_whatever_ends_the_lines_and_cuts_the_bytes(ending: str, size: int) -> None:
-    lines = [": comment", "data: a", "", "event: x", "data:b", "data: c", "", "data: \u2028d", "", "data: cut off"]
+    lines = [
+        "\ufeff: comment",
+        "data: a",
+        "",
+        "data:",
+        "",
+        "event: x",
+        "data:b",
+        "data: c",
+        "",
+        "data: \u2028d",
+        "",
+        "data: cut off",
+    ]
     body = ending.join([*lines, ""]).encode()
     reader = EventReader()
     events = [event for at in range(0, len(body), size) for event in reader.feed(body[at : at + size])]

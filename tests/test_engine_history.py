@@ -175,6 +175,15 @@ def test_a_failed_answer_is_left_out_and_its_question_stays() -> None:
     assert told(history) == [("user", "?"), ("user", "2")]
 
 
+def test_what_the_provider_refused_is_not_told_again() -> None:
+    refused = Error(meta=of("m2"), code="context-too-long")
+    history = fold(*asked("1"), *answered("One."), *asked("huge", "t2"), refused, RunFailed(), *asked("3", "t3"))
+    assert told(history) == [("user", "1"), ("text", "One."), ("user", "3")]
+    # Where a tool's result was too much, the question itself had been taken.
+    later = fold(*asked("1"), *answered("Let me look."), refused, RunFailed(), *asked("2", "t2"))
+    assert told(later) == [("user", "1"), ("text", "Let me look."), ("user", "2")]
+
+
 def test_a_call_that_was_tried_again_leaves_no_trace() -> None:
     history = fold(*asked("?"), Start(meta=of("m0")), Retry(meta=of("m0")), *answered("Yes.", "m1"))
     assert told(history) == [("user", "?"), ("text", "Yes.")]

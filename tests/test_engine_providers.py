@@ -154,13 +154,19 @@ PATHS = {
 
 
 @pytest.mark.parametrize("name", [name for name in SERVERS if name not in ("openai", "anthropic", "openai-chat")])
-async def test_a_ready_entry_is_reached_at_its_own_address_with_its_own_key_only(name: str) -> None:
+async def test_a_ready_entry_is_reached_at_its_own_address_with_its_own_key_only(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, secret in SECRETS_OF_THE_ENVIRONMENT.items():
+        monkeypatch.setenv(variable, secret)
     server = SERVERS[name]
     provider = resolve(f"{name}:m", KEYS)
     client = getattr(provider, "_client")  # noqa: B009 - what is sent is the SDK's to say
     assert str(client.base_url).rstrip("/") == server.base_url
     assert client.api_key == KEYS.get(server.key_variable, "none")
     assert provider.name == name
+    sent = str(dict(client.default_headers))
+    assert "secret-" not in sent, "what else the environment holds is for OpenAI and Anthropic"
     await provider.close()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 import pytest
 
+from bus.errors import AccessDenied
 from bus.events import Error, Event, Interrupt, Partial, RunStarted, RunStopped, Start, UserMessage
 from bus.meta import Metadata
 from engine.call import Call
@@ -65,6 +67,22 @@ async def test_an_interrupt_stops_the_turn_and_the_next_prompt_is_answered() -> 
     await running
     assert [event.author for event in seat.sink.events if isinstance(event, Interrupt)] == ["bob@there"]
     assert len(seat.finished) == 2 and seat.sink.types()[-1] == "run-finished"
+
+
+async def test_a_store_that_lets_nobody_in_any_more_ends_the_engine_without_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seat = MemorySeat()
+    engine, _ = service(seat, [say("One, "), HANG])
+    running = asyncio.create_task(engine.run())
+    seat.submit(work("1"))
+    await seat.sink.has("partial")
+    seat.denied = seat.sink.denied = AccessDenied("Redis does not accept this user or password.")
+    seat.interrupt("bob@there")
+    with pytest.raises(AccessDenied):
+        await running
+    gc.collect()
+    assert caplog.messages == []
 
 
 async def test_a_set_up_that_cannot_work_fails_the_turn_in_words() -> None:

@@ -137,7 +137,7 @@ def split(body: bytes, places: list[int]) -> None:
 
 def _read(pieces: list[bytes]) -> list[str]:
     reader = EventReader()
-    return [event for piece in pieces for event in reader.feed(piece)] + reader.close()
+    return [*(event for piece in pieces for event in reader.feed(piece)), *reader.close()]
 
 
 def cut(slug: str, body: bytes, size: int) -> None:

@@ -17,10 +17,14 @@ from tests.support.riffle import Home
 PROCESSES = 2
 
 
-def run_one(home: Home, slug: str) -> dict[str, tuple[object, object]]:
+def words_for(slug: str) -> tuple[str, ...]:
+    """The command that asks for a recording."""
+    model = recordings.MODELS[recordings.api(slug)]
+    return ("run", f"Please {slug}", "-m", model, "--output", "json", "--max-calls", "1", "--retries", "0")
+
+
+def differences(slug: str, done: subprocess.CompletedProcess[str]) -> dict[str, tuple[object, object]]:
     """What the printed events add up to, beside what they should."""
-    words = ("run", f"Please {slug}", "-m", recordings.MODELS[recordings.api(slug)])
-    done = home.run(*words, "--output", "json", "--max-calls", "1", "--retries", "0", timeout=60)
     try:
         got = recordings.outcome_of_run(done.stdout.splitlines())
     except (AssertionError, ValueError) as error:
@@ -54,7 +58,7 @@ def _in_words(home: Home, slug: str) -> str:
     try:
         return "".join(
             f"\n  {what}: {str(came)[:300]}\n    instead of {str(should)[:300]}"
-            for what, (came, should) in run_one(home, slug).items()
+            for what, (came, should) in differences(slug, home.run(*words_for(slug), timeout=60)).items()
         )
     except subprocess.TimeoutExpired:
         return "it hangs"
