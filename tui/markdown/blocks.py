@@ -126,48 +126,6 @@ class Table(Block):
         return len(self.rows) + (0 if self.head is None else 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Item(Block):
-    """An item of a list (or a footnote): a marker, and blocks beside it. `lead` is the marker's Markdown."""
-
-    marker: str
-    marker_style: str
-    lead: str
-    children: tuple[Block, ...]
-
-    def lines(self, width: int) -> list[Line]:
-        """The marker, the first block beside it, the others below that."""
-        indent = len(self.marker)
-        body = stacked(self.children, max(width - indent, 8)) or [Line()]
-        return indented(
-            body, (Run(self.marker, self.marker_style),), (Run(" " * indent),), self.lead, " " * len(self.lead)
-        )
-
-    def estimate(self, width: int) -> int:
-        """The sum of what is in it."""
-        return _stack_estimate(self.children, width - len(self.marker)) or 1
-
-
-@dataclass(frozen=True, slots=True)
-class Quote(Block):
-    """A block quote."""
-
-    children: tuple[Block, ...]
-
-    def lines(self, width: int) -> list[Line]:
-        """Behind a quiet rail."""
-        rail = (Run("│ ", "rail"),)
-        body = stacked(self.children, max(width - 2, 8)) or [Line()]
-        quoted = [
-            line._replace(runs=tuple(run._replace(style=f"quote {run.style}") for run in line.runs)) for line in body
-        ]
-        return indented(quoted, rail, rail, "> ", "> ")
-
-    def estimate(self, width: int) -> int:
-        """The sum of what is in it."""
-        return _stack_estimate(self.children, width - 2) or 1
-
-
 def stacked(blocks: Sequence[Block], width: int) -> list[Line]:
     """The rows of `blocks`, one below the other, with their gaps (but the first one's)."""
     lines: list[Line] = []
@@ -175,7 +133,3 @@ def stacked(blocks: Sequence[Block], width: int) -> list[Line]:
         lines += [Line()] * (block.gap if number else 0)
         lines += block.lines(width)
     return lines
-
-
-def _stack_estimate(blocks: Sequence[Block], width: int) -> int:
-    return sum(block.gap * (number > 0) + block.estimate(width) for number, block in enumerate(blocks))

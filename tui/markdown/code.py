@@ -22,9 +22,10 @@ LONGEST_ROW = 4096
 class CodeRows:
     """The lines of one code block, and the blocks that they make."""
 
-    def __init__(self, language: str, gap: int = 1) -> None:
+    def __init__(self, language: str, gap: int, *, continued: bool) -> None:
         self._language = language
         self._gap = gap
+        self._continued = continued
         self._closed: list[Code] = []
         self._open: list[str] = []
         self._characters = 0
@@ -41,12 +42,11 @@ class CodeRows:
         if self._is_full():
             self._close()
 
-    def open(self, partial: str | None = None) -> list[Code]:
-        """The block that is still growing, with `partial`, a line that is not whole yet."""
-        lines = self._open if partial is None else [*self._open, _shown(partial)]
-        if not lines and self._closed:
+    def open(self) -> list[Code]:
+        """The block that may still grow."""
+        if not self._open and (self._closed or self._continued):
             return []
-        return [self._block(lines)]
+        return [self._block(self._open)]
 
     def _is_full(self) -> bool:
         count = len(self._open)
@@ -61,13 +61,13 @@ class CodeRows:
         self._characters = 0
 
     def _block(self, lines: Sequence[str]) -> Code:
-        first = not self._closed
+        first = not self._closed and not self._continued
         return Code(self._gap if first else 0, self._language, tuple(lines), labelled=first)
 
 
-def code_blocks(lines: Sequence[str], language: str, gap: int = 1) -> list[Code]:
-    """The blocks of code that is whole."""
-    rows = CodeRows(language, gap)
+def code_blocks(lines: Sequence[str], language: str, gap: int, *, continued: bool = False) -> list[Code]:
+    """The blocks of some code; `continued`: the rows are not the first ones."""
+    rows = CodeRows(language, gap, continued=continued)
     for line in lines:
         rows.add(line)
     return [*rows.closed, *rows.open()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -60,7 +61,7 @@ def _leaf(token: Token) -> tuple[str, str]:
         case "footnote_ref":
             return f"[{clean_line(str(token.meta.get('label', '')))}]", "note"
         case "math":
-            return clean(token.content).replace("\n", " "), "math"
+            return maths(token.content, token.markup), "math"
         case _:
             return clean_line(token.content), ""
 
@@ -107,14 +108,51 @@ def line_break(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def maths(content: str, delimiter: str) -> str:
+    """Maths in a sentence, on one line: in Unicode if that can be, else as it was written."""
+    text = _readable(content)
+    if text is None:
+        return clean(delimiter + content + CLOSERS[delimiter]).replace("\n", " ")
+    return clean_line(text.replace("\n", "; "))
+
+
+def _readable(content: str) -> str | None:
+    # Its tables are not needed before there is maths to show.
+    from tui.markdown.maths import readable
+
+    return readable(content)
+
+
+CLOSERS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$", "$": "$"}
+"""What ends maths, by what begins it."""
+
+# A dollar that stands by a letter or a digit on the wrong side is money or a variable, and so is one beside a blank.
+_DOLLARS = re.compile(r"(?<![\w$\\])\$(?![\s$])([^$\n]*[^$\s\\])\$(?![\w$])")
+_FORMULA = re.compile(r"[\\^_={}<>+|/]|\A[A-Za-z0-9]{1,3}'*\Z|[A-Za-z]\(|-[A-Za-z0-9]")
+
+
 def math(state: StateInline, silent: bool) -> bool:
-    r"""Keep `\( … \)`, `\[ … \]` and `$$ … $$` as they are written, whatever Markdown would make of them."""
+    r"""Read `\( … \)`, `\[ … \]`, `$$ … $$` and `$…$`, whatever Markdown would make of what is in them."""
     opener = state.src[state.pos : state.pos + 2]
-    closer = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}.get(opener)
-    end = state.src.find(closer, state.pos + 2, state.posMax) if closer else -1
-    if closer is None or end < 0:
+    if opener not in CLOSERS:
+        return opener[:1] == "$" and _dollars(state, silent)
+    end = state.src.find(CLOSERS[opener], state.pos + 2, state.posMax)
+    if end < 0:
         return False
-    if not silent:
-        state.push("math", "", 0).content = state.src[state.pos : end + 2]
-    state.pos = end + 2
+    _push(state, opener, state.pos + 2, end, silent)
     return True
+
+
+def _dollars(state: StateInline, silent: bool) -> bool:
+    match = _DOLLARS.match(state.src, state.pos, state.posMax)
+    if match is None or not _FORMULA.search(match.group(1)):
+        return False
+    _push(state, "$", match.start(1), match.end(1), silent)
+    return True
+
+
+def _push(state: StateInline, delimiter: str, start: int, end: int, silent: bool) -> None:
+    if not silent:
+        token = state.push("math", "", 0)
+        token.content, token.markup = state.src[start:end], delimiter
+    state.pos = end + len(delimiter)

@@ -18,8 +18,8 @@ STEP = 512
 """Characters between two attempts to end a part."""
 
 # Ends of sentences, with the space that is cut out (none after a Chinese full stop).
-_SENTENCE = re.compile(r"[.!?…][\"')”’]?([ \n])(?=\S)|[。！？][”’」』]?([ \n]?)(?=\S)")
-_SPACE = re.compile(r"(?<=\S)[ \n](?=\S)")
+_SENTENCE = re.compile(r"[.!?…][\"')”’]?( ?\n| )(?=\S)|[。！？][”’」』]?([ \n]?)(?=\S)")
+_SPACE = re.compile(r"(?<=\S)(?: ?\n| )(?=\S)")
 
 # What is closed in the source of a part, and then what could still pair with something that comes later.
 _CLOSED = re.compile(
