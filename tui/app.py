@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import gc
 import os
@@ -17,15 +16,13 @@ from typing import Literal
 
 from rich.text import Text
 from textual import work
-from textual.app import App
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.theme import Theme
 
 from bus.errors import BusError
 from bus.session import SessionInfo
-from tui import commands, crash, themes
-from tui import config as configuration
+from tui import clipboard, commands, crash
 from tui.clean import clean, clean_line
 from tui.cli.commands import Chat
 from tui.config import Config
@@ -45,6 +42,8 @@ from tui.screens.help import HelpScreen
 from tui.screens.picker import Choice, Picker
 from tui.screens.session import SessionScreen
 from tui.sources import Library, Opening
+from tui.terse_output import terse_driver
+from tui.wardrobe import Wardrobe
 
 LEAVE_SECONDS = 0.4
 """How long letting go of a session may hold up quitting."""
@@ -60,7 +59,7 @@ class Ending:
     error: BusError | None = None
 
 
-class Riffle(App[Ending]):
+class Riffle(Wardrobe[Ending]):
     """The terminal program. `run()` gives back an `Ending`, or None after a crash, which has been told already.
 
     `default_model` is who answers where nobody chose; `models` are offered in the model picker until the providers have
@@ -102,7 +101,7 @@ class Riffle(App[Ending]):
         self._drafts = Drafts(paths.drafts_file)
         self._filter = ControlFilter()
         self._sessions_shown = 1
-        self._wear_first_theme()
+        self.wear_first_theme()
         self.set_keymap(dict(config.keys))
 
     def get_default_screen(self) -> Screen[None]:
@@ -120,6 +119,7 @@ class Riffle(App[Ending]):
         for warning in self.config.warnings:
             self.notify(warning, severity="warning", timeout=10)
         self.call_after_refresh(_settle_collector)
+        self.call_after_refresh(self.ask_background)
         if not self.is_headless:
             # Textual's own handler runs in the middle of anything, and may wait for a lock that this anything holds.
             asyncio.get_running_loop().add_signal_handler(signal.SIGTSTP, self._stand_still)
@@ -128,6 +128,10 @@ class Riffle(App[Ending]):
         """Leave the terminal to the shell until that says to go on."""
         with self.suspend():
             os.kill(os.getpid(), signal.SIGSTOP)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's own, which then writes no style twice."""
+        return terse_driver(super().get_driver_class())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own, and last our wall: no control character leaves, whoever drew it."""
@@ -230,21 +234,27 @@ class Riffle(App[Ending]):
         """Choose who answers from the next prompt on."""
         if not name:
             shown = self.session_screen.shown_model
-            picker = Picker("Model, as PROVIDER:MODEL", self._model_choices([]), free_text=True, chosen=shown)
-            filling = self._fill_with_models(picker)
+            picker = Picker(
+                "Model, as PROVIDER:MODEL",
+                self._model_choices([]),
+                free_text=True,
+                chosen=shown,
+                refresh=lambda: self._fill_with_models(picker, again=True),
+            )
+            self._fill_with_models(picker)
             name = await self.push_screen_wait(picker) or ""
-            filling.cancel()
+            self.workers.cancel_group(self, "models")  # pyright: ignore[reportUnknownMemberType]
         if name:
             await self._use_model(name)
 
     @work(exclusive=True, group="models")
-    async def _fill_with_models(self, picker: Picker) -> None:
-        """Ask the providers, and offer what each one has as soon as it has answered."""
+    async def _fill_with_models(self, picker: Picker, *, again: bool = False) -> None:
+        """Ask the providers, and offer what each one has as soon as it has answered. `again`: those, too, that have."""
         if self.offered is None:
             return
         listings: list[Listing] = []
         picker.offer(self._model_choices([]), "asking the providers …")
-        async with aclosing(self.offered.ask()) as answers:
+        async with aclosing(self.offered.ask(again=again)) as answers:
             async for listing in answers:
                 listings.append(listing)
                 picker.offer(self._model_choices(listings), "asking the providers …")
@@ -288,65 +298,6 @@ class Riffle(App[Ending]):
             self.notify(f"Profile: {name}, from the next prompt on.")
 
     @work(exclusive=True, group="dialog")
-    async def pick_theme(self, name: str = "") -> None:
-        """Choose the colors: each is tried on while the list is open, and the choice is kept in the config file."""
-        before = self.theme
-        names = self._register_all_themes()
-        if not name:
-            choices = plain_choices([(own, "dark" if dark else "light") for own, dark in names.items()])
-            picker = Picker("Theme", choices, chosen=before, preview=self._wear)
-            name = await self.push_screen_wait(picker) or before
-        if name not in names:
-            self.notify(f"There is no theme {name!r}. There are: {', '.join(names)}.", severity="warning")
-            return
-        self._wear(name)
-        if name != before:
-            self._remember_theme(name)
-
-    def _remember_theme(self, name: str) -> None:
-        try:
-            configuration.remember(self.paths, "theme", name)
-        except (OSError, UnicodeError) as error:
-            self.notify(f"The theme is not kept: {self.paths.config_file}: {error}", severity="warning")
-
-    def _wear(self, name: str) -> None:
-        self.theme = name
-
-    @property
-    def _theme_folders(self) -> list[Path]:
-        return [themes.own_folder(), self.paths.themes]
-
-    def _register_all_themes(self) -> dict[str, bool]:
-        """Every usable theme's name, and whether it is dark. Broken ones are named."""
-        names: dict[str, bool] = {}
-        for theme in themes.load_all(self._theme_folders):
-            if isinstance(theme, Theme):
-                self.register_theme(theme)
-                names[theme.name] = theme.dark
-            else:
-                self.notify(str(theme), severity="warning")
-        return names
-
-    def _wear_first_theme(self) -> None:
-        """Read the one theme that the first frame needs. A name that is not ours may be one of Textual's."""
-        wanted = self.config.theme
-        found = {theme.name: theme for theme in themes.find_themes(self._theme_folders)}
-        if wanted not in found and wanted in self.available_themes:
-            self.theme = wanted
-            return
-        try:
-            if wanted not in found:
-                raise themes.BrokenTheme(f"There is no theme {wanted!r}. There are: {', '.join(found)}.")
-            theme = themes.load_theme(found[wanted])
-        except themes.BrokenTheme as error:
-            self.config.warnings.append(str(error))
-            theme = themes.load_theme(themes.default_theme())
-        self.register_theme(theme)
-        # Nothing is styled yet: set it without the watcher, which would parse all styles a second time.
-        self.set_reactive(App.theme, theme.name)
-        self.stylesheet.set_variables(self.get_css_variables())
-
-    @work(exclusive=True, group="dialog")
     async def ask_about_link(self, url: str) -> None:
         """Open a link of a conversation only after its real target was shown and somebody agreed."""
         target = clean_line(url)
@@ -365,13 +316,19 @@ class Riffle(App[Ending]):
     # -- the terminal -------------------------------------------------------------------------------------------
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Hand `text` to the terminal's clipboard. Whether it takes it, nobody can know."""
-        super().copy_to_clipboard(text)
-        if self._driver is not None and os.environ.get("TMUX"):
-            # tmux keeps the plain sequence to itself unless it is told to pass it on; this is the telling.
-            encoded = base64.b64encode(text.encode()).decode()
-            self._driver.write(f"\x1bPtmux;\x1b\x1b]52;c;{encoded}\x07\x1b\\")
-        self.notify(f"{len(text)} characters sent to the terminal's clipboard.")
+        """Put `text` into the clipboard, and say what became of it."""
+        if not text:
+            self.notify("There is nothing to copy here.")
+            return
+        self._clipboard = text
+        self._copy(text)
+
+    @work(group="clipboard")
+    async def _copy(self, text: str) -> None:
+        copied = await clipboard.copy(text, os.environ)
+        if copied.sequence and self._driver is not None:
+            self._driver.write(copied.sequence)
+        self.notify(copied.said(text), severity="information" if copied.program or copied.sequence else "warning")
 
     def _fatal_error(self) -> None:
         # Textual would print a traceback with the values of all locals: keys and conversations among them.

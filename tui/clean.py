@@ -7,9 +7,15 @@ escape sequence is its printable rest, behind a visible mark. `output_filter` is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+HIGHEST_TOWER = 8
+"""Marks without a width that may stand in a row: families of emoji and Vietnamese need fewer."""
+
+_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+_TOWER = re.compile(f"([{_MARKS}]{{{HIGHEST_TOWER}}})[{_MARKS}]+")
 
 _BIDI_NAMES = {
     0x061C: "ALM",
@@ -78,6 +84,11 @@ def clean_controls(text: str) -> str:
     return text if _is_plain(text) or _CONTROL.search(text) is None else text.translate(_CONTROL_TABLE)
 
 
+def escaped(text: str, escape: Callable[[str], str]) -> str:
+    """Return `text` with every forbidden character as `escape` writes it: for formats that can, so nothing is lost."""
+    return text if text.isascii() and "\x7f" not in text else _FORBIDDEN.sub(lambda found: escape(found[0]), text)
+
+
 def clean_line(text: str) -> str:
     """Return `text` cleaned and on one line: newlines and tabs become spaces."""
     return text if _is_plain(text) else text.translate(_LINE_TABLE)
@@ -86,6 +97,11 @@ def clean_line(text: str) -> str:
 def is_clean_line(text: str) -> bool:
     """True if `clean_line(text)` would change nothing."""
     return _is_plain(text) or (_FORBIDDEN.search(text) is None and "\n" not in text and "\t" not in text)
+
+
+def without_towers(text: str) -> str:
+    """Return `text` with no more than `HIGHEST_TOWER` marks on a character: more would be drawn over other lines."""
+    return _TOWER.sub(r"\1", text)
 
 
 def _is_plain(text: str) -> bool:

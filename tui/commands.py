@@ -40,7 +40,11 @@ class Actions(Protocol):
         ...
 
     def action_toggle_thinking(self) -> None:
-        """Open or close all thinking."""
+        """All thinking to its next state."""
+        ...
+
+    def action_find(self, text: str) -> None:
+        """Look for `text` in the conversation; empty: ask."""
         ...
 
     def action_toggle_tools(self) -> None:
@@ -119,7 +123,20 @@ COMMANDS: tuple[Command, ...] = (
         key="retry",
     ),
     Command(
-        "thinking", "Thinking", "open or close all thinking", lambda s, _: s.action_toggle_thinking(), key="thinking"
+        "find",
+        "Find",
+        "look for a text in this conversation",
+        lambda s, text: s.action_find(text),
+        "TEXT",
+        aliases=("search",),
+        key="find",
+    ),
+    Command(
+        "thinking",
+        "Thinking",
+        "one line, first lines, everything",
+        lambda s, _: s.action_toggle_thinking(),
+        key="thinking",
     ),
     Command("tools", "Tool calls", "open or close all tool calls", lambda s, _: s.action_toggle_tools(), key="tools"),
     Command(

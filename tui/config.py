@@ -26,7 +26,9 @@ from tui.profiles import read_profile
 
 Value = str | int | float | bool
 
-DEFAULT_THEME = "dusk"
+AUTO = "auto"
+"""As a theme: light or dark, as the terminal is."""
+DEFAULT_THEME, LIGHT_THEME = "dusk", "paper"
 SECRET_KEYS = {"api_key"}
 SHORTEST_LEASE_SECONDS = 0.3
 
@@ -48,7 +50,8 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("model", str, "", "PROVIDER:MODEL; empty: by the API key that is set, else demo", ("RIFFLE_MODEL",)),
-    Setting("theme", str, DEFAULT_THEME, "a name from the theme picker", ("RIFFLE_THEME",)),
+    Setting("theme", str, AUTO, "auto (by the terminal's background) or a name of the theme picker", ("RIFFLE_THEME",)),
+    Setting("plain", bool, False, "appended lines instead of a screen, for screen readers"),
     Setting("redis.url", str, "", "empty: riffle starts a Redis of its own", ("RIFFLE_REDIS_URL", "REDIS_URL")),
     Setting(
         "redis.durability",
@@ -128,8 +131,13 @@ class Config:
 
     @property
     def theme(self) -> str:
-        """A theme's name; nobody has looked yet whether there is one."""
+        """A theme's name, or `auto`; nobody has looked yet whether there is such a theme."""
         return str(self.values["theme"])
+
+    @property
+    def plain(self) -> bool:
+        """Whether lines are appended instead of a screen drawn."""
+        return bool(self.values["plain"])
 
     @property
     def redis_url(self) -> str | None:

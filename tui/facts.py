@@ -49,6 +49,8 @@ class Facts:
     profile: str = ""
     context: float | None = None
     """How much of the model's context window is taken, from 0 to 1; None: nobody knows how large it is."""
+    earlier: int = 0
+    """About so many entries before what is shown are still to be read."""
     engine_lost: bool = False
     engine_trouble: str = ""
     """Why the answer does not get into the stream at the moment."""

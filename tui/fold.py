@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from bus.earlier import SLICE
 from bus.entities import (
     Appended,
     AssistantText,
@@ -18,8 +19,9 @@ from bus.entities import (
     TimelineState,
     UserText,
 )
-from bus.feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
+from bus.feed import BeganLate, ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
 from bus.session import ConnectionState, EngineLease, Queue
+from bus.stream import Entry
 from bus.timeline import Timeline
 
 CHARACTERS_PER_TOKEN = 4
@@ -43,8 +45,14 @@ class Fold:
         """About so many entries are still to be read; 0 where they are few or nobody knows."""
         self.last_prompt: UserText | None = None
         self._clock = clock
+        self.earlier_left = 0
+        """About so many entries stand before what is shown, and are still to be read; 0 where nobody knows."""
+        self._earlier: Timeline | None = None
+        """Folded from the beginning, out of sight, while `timeline` holds the last turns."""
+        self._since: deque[Entry] = deque()
+        """What `timeline` was told and `_earlier` was not."""
         self._caught_up = False
-        self._lease_known = False
+        self._alone = False
         self._grown: deque[tuple[float, int]] = deque()
 
     @property
@@ -61,19 +69,48 @@ class Fold:
         """Fold one item. The changes are for the timeline's view."""
         changes: list[Change] = []
         match item:
+            case BeganLate(count):
+                self._earlier, self.earlier_left = Timeline(), count
             case EntriesRead(entries, caught_up, behind):
                 self.behind = behind
                 changes = self.timeline.apply_all(entries)
                 self._note(changes)
+                if self._earlier is not None:
+                    self._since += entries
+                # Whoever writes lives, with a lease or without; where it falls silent the reader says so again.
+                self._alone = self._alone and not any(entry.id for entry in entries)
                 self._caught_up = self._caught_up or caught_up
             case QueueChanged(queue):
                 self.queue = queue
-            case LeaseChanged(lease):
+            case LeaseChanged(lease, sure):
                 self.lease = lease
-                self._lease_known = True
+                self._alone = lease is None and sure
             case ConnectionChanged(state):
                 self.connection = state
         return changes + self._look_for_loss()
+
+    def take_earlier(self, entries: Iterable[Entry]) -> list[Change]:
+        """Fold what stands before all that `take` was given; the changes are of a timeline that nobody sees yet."""
+        entries = list(entries)
+        self.earlier_left = max(0, self.earlier_left - len(entries))
+        return self._earlier.apply_all(entries) if self._earlier else []
+
+    def catch_up(self) -> list[Change]:
+        """All that stands before was taken: fold a little of what came since, as `take_earlier` does."""
+        return self.take_earlier([self._since.popleft() for _ in range(min(len(self._since), SLICE))])
+
+    @property
+    def lags(self) -> bool:
+        """Whether there is something to catch up with."""
+        return bool(self._since)
+
+    def join(self) -> list[Change]:
+        """The whole timeline takes the place of the last turns. Changes of the whole one, as of `catch_up`."""
+        if self._earlier is not None:
+            self.timeline, self._earlier, self.earlier_left = self._earlier, None, 0
+            prompts = (entity for entity in reversed(self.timeline.entities) if isinstance(entity, UserText))
+            self.last_prompt = next(prompts, None)
+        return self._look_for_loss()
 
     def rate(self) -> float | None:
         """Tokens per second now, estimated by characters; None while too little has come."""
@@ -120,7 +157,7 @@ class Fold:
             self._grown.append((self._clock(), grown))
 
     def _look_for_loss(self) -> list[Change]:
-        if self.answering and self._caught_up and self._lease_known and self.lease is None:
+        if self.answering and self._caught_up and self._alone:
             self.engine_lost = True
             return self.timeline.mark_engine_lost()
         if self.lease is not None:

@@ -1,11 +1,12 @@
-"""Which key does what: one table, from which bindings, the help screen and the `[keys]` of the config are made."""
+"""Which key does what: one table, from which bindings, the help screen and the `[keys]` of the config are made.
+
+No Textual here: every command reads the config, and most have no screen.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from textual.binding import Binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,41 @@ KEYS: tuple[Key, ...] = (
     Key("page_down", "pagedown", "scroll down", "Timeline"),
     Key("top", "ctrl+home", "go to the beginning", "Timeline"),
     Key("follow", "ctrl+end", "go to the end and follow", "Timeline"),
-    Key("thinking", "ctrl+t", "open or close all thinking", "Timeline"),
+    Key("prompt_up", "alt+up", "the prompt before, to the top of the screen", "Timeline"),
+    Key("prompt_down", "alt+down", "the prompt after", "Timeline"),
+    Key("find", "ctrl+f", "find a text", "Timeline"),
+    Key("thinking", "ctrl+t", "all thinking: one line, first lines, everything", "Timeline"),
     Key("tools", "ctrl+o", "open or close all tool calls", "Timeline"),
     Key("copy", "ctrl+y", "copy the last answer", "Timeline"),
     Key("focus", "tab", "from the prompt to the timeline and back", "Timeline"),
+    Key("into_timeline", "shift+up", "on an empty prompt: into the timeline", "Timeline"),
+    Key("block_up", "up,k", "the block before", "In the timeline"),
+    Key("block_down", "down,j", "the block after", "In the timeline"),
+    Key("open", "enter", "open or close it; else what can be done with it", "In the timeline"),
+    Key("menu", "m", "what can be done with it: copy, edit, details (or the right mouse button)", "In the timeline"),
+    Key("copy_block", "c", "copy the block", "In the timeline"),
+    Key("copy_message", "y", "copy the message as Markdown", "In the timeline"),
+    Key("edit_message", "o", "open the message in your editor", "In the timeline"),
+    Key("details", "i", "its ids, times and tokens", "In the timeline"),
+    Key("message_up", "left_square_bracket", "the prompt before", "In the timeline"),
+    Key("message_down", "right_square_bracket", "the prompt after", "In the timeline"),
+    Key("tool_up", "T", "the tool call before", "In the timeline"),
+    Key("tool_down", "t", "the tool call after", "In the timeline"),
+    Key("error_up", "E", "the error before", "In the timeline"),
+    Key("error_down", "e", "the error after", "In the timeline"),
+    Key("timeline_top", "home,g", "go to the beginning", "In the timeline"),
+    Key("timeline_end", "end,G", "go to the end and follow", "In the timeline"),
+    Key("timeline_page_up", "pageup", "scroll up", "In the timeline"),
+    Key("timeline_page_down", "pagedown", "scroll down", "In the timeline"),
+    Key("everything", "z", "open everything, close everything", "In the timeline"),
+    Key("wrap", "w", "long lines of code: wrap them, or scroll them sideways", "In the timeline"),
+    Key("code_left", "left", "scroll code to the left", "In the timeline"),
+    Key("code_right", "right", "scroll code to the right", "In the timeline"),
+    Key("ask_again", "r", "ask again for an answer that was cut off", "In the timeline"),
+    Key("search", "slash", "find a text; capitals count if you write any", "In the timeline"),
+    Key("hit_down", "n", "the next hit", "In the timeline"),
+    Key("hit_up", "N", "the hit before", "In the timeline"),
+    Key("end_search", "escape", "end the search", "In the timeline"),
     Key("pause", "space", "pause, go on", "Replay"),
     Key("step", "full_stop", "one entry on", "Replay"),
     Key("faster", "plus,equals_sign", "faster", "Replay"),
@@ -51,15 +83,9 @@ KEYS: tuple[Key, ...] = (
 BY_ID = {key.id: key for key in KEYS}
 
 
-def bind(key_id: str, action: str, *, priority: bool = False) -> Binding:
-    """The binding of the key `key_id` to a Textual action. The config's `[keys]` finds it by this id."""
-    key = BY_ID[key_id]
-    return Binding(key.keys, action, key.help, id=key.id, show=False, priority=priority)
-
-
 def in_words(keys: str) -> str:
     """A key list as people write it: `ctrl+j,shift+enter` -> `Ctrl+J, Shift+Enter`."""
-    return ", ".join("+".join(_part(part) for part in key.split("+")) for key in keys.split(","))
+    return ", ".join(_key(key) for key in keys.split(","))
 
 
 _NAMES = {
@@ -73,7 +99,17 @@ _NAMES = {
     "pagedown": "PageDown",
     "up": "↑",
     "down": "↓",
+    "left": "←",
+    "right": "→",
+    "slash": "/",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
 }
+
+
+def _key(key: str) -> str:
+    # A letter alone is told from its capital.
+    return key if len(key) == 1 else "+".join(_part(part) for part in key.split("+"))
 
 
 def _part(part: str) -> str:

@@ -9,14 +9,15 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bus.earlier import earlier, last_turns
 from bus.errors import BusError, StoreUnavailable
-from bus.feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
+from bus.feed import BeganLate, ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
 from bus.redis.sessions import title_of
 from bus.redis.store import Store
 from bus.redis.stream import RedisStream
 from bus.retry import insist
 from bus.session import ConnectionState, Prompt, Queue, SessionInfo
-from bus.stream import START
+from bus.stream import START, Entry
 from tui.facts import Mode
 from tui.outbox import Outbox
 from tui.sources import LocalEngine
@@ -66,6 +67,8 @@ class LiveSource:
         self._unanswered = unanswered
         self._engine: LocalEngine | None = None
         self._exists = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._first: Entry | None = None
         self._making = asyncio.Lock()
         self._made_here = False
         self._asked = False
@@ -84,7 +87,13 @@ class LiveSource:
             yield ConnectionChanged(ConnectionState("live", detail=await self._durability()))
             await self._exists.wait()
         was_live, durability = False, ""
-        async with aclosing(self._store.watch(self.session.id, after=self._after)) as feed:
+        after, last = self._after, await self._last_turns()
+        if last:
+            self._first, after = last[0], last[-1].id
+            self._outbox.take(last)
+            yield BeganLate((self._first.n or 1) - 1)
+            yield EntriesRead(last, caught_up=False)
+        async with aclosing(self._store.watch(self.session.id, after=after, hurry=self._hurry)) as feed:
             async for item in feed:
                 match item:
                     case ConnectionChanged(state):
@@ -95,12 +104,11 @@ class LiveSource:
                         if self._live:
                             item = ConnectionChanged(replace(state, detail=durability))
                     case EntriesRead(entries):
-                        if self._outbox.take(entries):
-                            await self._send_again()
+                        self._outbox.take(entries)
                         if self._outbox.waiting(self._queue) != self._queue:
                             yield self._take_queue(self._queue)
                     case QueueChanged(queue):
-                        await self._forget_settled(queue)
+                        await self._settle(queue)
                         item = self._take_queue(queue)
                     case LeaseChanged(lease):
                         self._has_engine, self._lease_known = lease is not None, True
@@ -108,6 +116,20 @@ class LiveSource:
                         pass
                 yield item
                 await self._wake_engine(item)
+
+    async def _last_turns(self) -> list[Entry]:
+        """With what reading begins: of a long session that is to be shown whole, with its last turns."""
+        if self._after == START:
+            with contextlib.suppress(BusError):  # whoever reads then says what is wrong
+                return await last_turns(self._store.stream(self.session.id))
+        return []
+
+    async def earlier(self) -> AsyncIterator[list[Entry]]:
+        """What stands before the entries with which `items` began."""
+        if self._first is not None:
+            async with aclosing(earlier(self._store.stream(self.session.id), self._first)) as pages:
+                async for entries in pages:
+                    yield entries
 
     def _take_queue(self, queue: Queue) -> QueueChanged:
         self._queue = self._outbox.waiting(queue)
@@ -123,11 +145,20 @@ class LiveSource:
                 await put_files(self._store, self.session.id, self._outbox.files(prompt.id))
                 await self._store.submit(self.session.id, prompt)
 
-    async def _forget_settled(self, queue: Queue) -> None:
-        """What somebody else took back is not to be sent again to a Redis that has forgotten that."""
+    async def _settle(self, queue: Queue) -> None:
+        """See what became of prompts that are neither in the queue nor begun.
+
+        What somebody else took back is not to be sent again to a Redis that has forgotten that; what Redis has
+        forgotten otherwise is.
+        """
+        unseen = self._outbox.unseen(queue)
         with contextlib.suppress(BusError):
-            for prompt_id in await self._store.settled(self.session.id, self._outbox.unseen(queue)):
-                self._outbox.remove(prompt_id)
+            fates = await self._store.fates(self.session.id, unseen)
+            for prompt_id, fate in zip(unseen, fates, strict=True):
+                if fate == "settled":
+                    self._outbox.remove(prompt_id)
+            if "unknown" in fates:
+                await self._send_again()
 
     async def _durability(self) -> str:
         """What an event survives, asked after each loss of the connection: another server may have come back."""
@@ -232,6 +263,10 @@ class LiveSource:
         """Let a paused queue go on."""
         await self._store.resume_queue(self.session.id)
 
+    def reconnect(self) -> None:
+        """Try to reach Redis now."""
+        self._hurry.set()
+
     def play(self, key: str) -> None:
         """Nothing is being replayed."""
 
@@ -255,6 +290,6 @@ class StreamSource(LiveSource):
 
     async def items(self) -> AsyncIterator[FeedItem]:
         """The stream's feed."""
-        async with aclosing(self._store.watch(self._stream, after=self._after)) as feed:
+        async with aclosing(self._store.watch(self._stream, after=self._after, hurry=self._hurry)) as feed:
             async for item in feed:
                 yield item

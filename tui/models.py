@@ -104,10 +104,10 @@ class Models:
     paths: Paths
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
-    async def ask(self) -> AsyncGenerator[Listing]:
-        """Each provider's listing, in the order in which they answer."""
+    async def ask(self, *, again: bool = False) -> AsyncGenerator[Listing]:
+        """Each provider's listing, in the order in which they answer. `again`: those, too, that answered today."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tui", "models", "--json"),
+            *(sys.executable, "-m", "tui", "models", "--json", *(["--refresh"] if again else [])),
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=DEVNULL,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bus.events import Gap, RunStarted, UserMessage
+from bus.events import RunStarted, UserMessage
 from bus.session import Prompt, Queue
 
 if TYPE_CHECKING:
@@ -43,19 +43,15 @@ class Outbox:
         self._sent.pop(prompt_id, None)
         self._files.pop(prompt_id, None)
 
-    def take(self, entries: Iterable[Entry]) -> bool:
-        """See what was begun; whether the stream has been replaced, and the queue maybe with it."""
-        replaced = False
+    def take(self, entries: Iterable[Entry]) -> None:
+        """See what was begun."""
         for entry in entries:
             match entry.event:
                 case UserMessage(prompt_id=str(prompt_id)) | RunStarted(prompt_id=str(prompt_id)):
                     self._begun.add(prompt_id)
                     self.remove(prompt_id)
-                case Gap(count=None) if not entry.id:
-                    replaced = True
                 case _:
                     pass
-        return replaced
 
     def unseen(self, queue: Queue) -> list[str]:
         """The ids of what was sent from here, is not begun, and does not wait in the queue."""

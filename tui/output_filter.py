@@ -10,11 +10,11 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from tui.clean import clean_line, is_clean_line
+from tui.clean import clean_line, is_clean_line, without_towers
 
 
 class ControlFilter(LineFilter):
-    """Replaces control characters in every drawn segment, and takes away terminal links."""
+    """Replaces control characters in every drawn segment, and takes away terminal links and towers of accents."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the segments without controls; a segment that was clean is the same object."""
@@ -25,11 +25,16 @@ def _is_safe(segment: Segment) -> bool:
     # Control segments are made by the toolkit to move the cursor; no text of ours ever is one.
     if segment.control:
         return True
-    return is_clean_line(segment.text) and (segment.style is None or segment.style.link is None)
+    text = segment.text
+    return (
+        is_clean_line(text)
+        and (segment.style is None or segment.style.link is None)
+        and (text.isascii() or without_towers(text) == text)
+    )
 
 
 def _made_safe(segment: Segment) -> Segment:
     style = segment.style
     if style is not None and style.link is not None:
         style = style.update_link(None)
-    return Segment(clean_line(segment.text), style)
+    return Segment(without_towers(clean_line(segment.text)), style)

@@ -40,6 +40,7 @@ class ReplaySource:
     author = ""
     engine_wanted = False
     unanswered = ""
+    unbegun = ()
 
     def __init__(self, session: SessionInfo, entries: Sequence[Entry], player: Player) -> None:
         self.mode: Mode = "replay"
@@ -61,6 +62,11 @@ class ReplaySource:
             self._key_pressed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._key_pressed.wait(), self.player.wait())
+
+    async def earlier(self) -> AsyncIterator[list[Entry]]:
+        """A replay begins where it begins."""
+        for nothing in ():
+            yield nothing
 
     def play(self, key: str) -> None:
         """A key of the replay: `pause`, `step`, `faster`, `slower`, `show_end`."""
@@ -103,6 +109,9 @@ class ReplaySource:
 
     async def resume_queue(self) -> None:
         """Nothing waits."""
+
+    def reconnect(self) -> None:
+        """Everything is here."""
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -16,6 +16,7 @@ from tui.player import Player
 if TYPE_CHECKING:
     from bus.attachment import Attachment
     from bus.feed import FeedItem
+    from bus.stream import Entry
     from tui.attaching import Picked
 
 Opening = Chat | Attach | Replay
@@ -59,8 +60,17 @@ class Source(Protocol):
         """What happens, from where reading starts, without end (a replay ends)."""
         ...
 
+    def earlier(self) -> AsyncIterator[list[Entry]]:
+        """What stands before the entries with which `items` began, where it says `BeganLate`."""
+        ...
+
     async def begin(self) -> None:
         """Somebody types: get the session and its engine ready. Safe to repeat."""
+        ...
+
+    @property
+    def unbegun(self) -> Sequence[Prompt]:
+        """What was sent from here and that nobody has begun or taken back, as far as it is known here."""
         ...
 
     @property
@@ -106,6 +116,10 @@ class Source(Protocol):
 
     async def resume_queue(self) -> None:
         """Let a paused queue go on."""
+        ...
+
+    def reconnect(self) -> None:
+        """Where the store cannot be reached, or denies access, try again now instead of later."""
         ...
 
     def play(self, key: str) -> None:

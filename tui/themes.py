@@ -89,6 +89,24 @@ def load_all(folders: Sequence[Path]) -> Iterator[Theme | BrokenTheme]:
             yield error
 
 
+_BLACK, _WHITE, _SILVER = "#000000", "#ffffff", "#aaaaaa"
+_ON_BLACK = {
+    "background": _BLACK, "surface": _BLACK, "panel": "#0000aa", "text": _WHITE, "muted": _SILVER,
+    "primary": "#ffff55", "secondary": "#55ffff", "accent": "#55ffff",
+    "success": "#55ff55", "warning": "#ffff55", "error": "#ff55ff",
+}  # fmt: skip
+_ON_WHITE = {
+    "background": _WHITE, "surface": _WHITE, "panel": "#55ffff", "text": _BLACK, "muted": _BLACK,
+    "primary": "#aa0000", "secondary": "#0000aa", "accent": "#aa00aa",
+    "success": _BLACK, "warning": "#aa00aa", "error": "#aa0000",
+}  # fmt: skip
+
+
+def for_few_colors(theme: Theme) -> Theme:
+    """`theme` in the 16 colors of a simple terminal: the nearest to its own would often be that of the ground."""
+    return _theme(theme.name, theme.dark, _ON_BLACK if theme.dark else _ON_WHITE, {})
+
+
 def _is_color(value: object) -> bool:
     return isinstance(value, str) and _HEX.fullmatch(value) is not None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.cli import screen
+from tui.cli import plain, screen
 from tui.cli.commands import Attach
 from tui.cli.context import Context
 from tui.cli.errors import UsageError
@@ -10,8 +10,10 @@ from tui.cli.errors import UsageError
 
 def attach(command: Attach, ctx: Context) -> int:
     """Open the screen; on a list of sessions where none is named."""
-    if not screen.can_draw():
+    if plain.is_wanted(command, ctx):
+        return plain.show(command, ctx)
+    if not screen.is_there():
         what = f"--stream {command.stream.key}" if command.stream else command.session or "SESSION"
-        raise UsageError(screen.why_not(), f"To print it instead: riffle tail {what}")
+        raise UsageError(screen.NO_TERMINAL, f"To print it instead: riffle tail {what}")
     screen.take_the_keyboard()
     return screen.show(command, ctx)

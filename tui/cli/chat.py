@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from tui.cli import loop, screen
+from tui.cli import loop, plain, screen
 from tui.cli.commands import Chat, Run
 from tui.cli.context import Context, full_prompt, with_files
 from tui.cli.errors import UsageError
@@ -13,16 +13,18 @@ from tui.cli.errors import UsageError
 def chat(command: Chat, ctx: Context) -> int:
     """Open the screen. Where there is none, a prompt is answered as `riffle run` does."""
     prompt = full_prompt(command.prompt, needed=False)
-    if screen.can_draw():
+    if plain.is_wanted(command, ctx):
+        return plain.show(dataclasses.replace(command, prompt=prompt), ctx)
+    if screen.is_there():
         screen.take_the_keyboard()
         return screen.show(dataclasses.replace(command, prompt=prompt), ctx)
     if not prompt:
-        raise UsageError(screen.why_not(), 'To ask without one: riffle run "Why is the sky blue?"')
+        raise UsageError(screen.NO_TERMINAL, 'To ask without one: riffle run "Why is the sky blue?"')
     from tui.cli.run import run
 
     ctx.start_redis_early()
     ctx.show_warnings()
-    plain = Run(
+    asked = Run(
         redis=command.redis,
         model=command.model,
         prompt=prompt,
@@ -31,4 +33,4 @@ def chat(command: Chat, ctx: Context) -> int:
         profile=command.profile,
     )
     signals = loop.Signals()
-    return loop.run(run(with_files(plain), ctx, signals), signals)
+    return loop.run(run(with_files(asked), ctx, signals), signals)

@@ -39,6 +39,8 @@ class Chat(Command):
     session: str | None = None
     continue_last: bool = False
     profile: str | None = None
+    plain: bool = False
+    """Here and below: appended lines instead of a screen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,7 @@ class Attach(Command):
     stream: StreamName | None = None
     read_only: bool = False
     position: str = "start"
+    plain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,7 @@ class Replay(Command):
     speed: float = 1.0
     idle_limit: float | None = None
     position: str = "start"
+    plain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +137,34 @@ class SessionsRename(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionsDelete(Command):
-    """Delete a session; `yes`: without asking."""
+    """Delete sessions; `yes`: without asking."""
+
+    sessions: tuple[str, ...]
+    yes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsExport(Command):
+    """Write a session into a file (None: one named by its id), or its events as JSON lines (None: to stdout)."""
 
     session: str
-    yes: bool = False
+    file: str | None = None
+    output: Literal["archive", "json"] = "archive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsImport(Command):
+    """Make a session of a file that was exported."""
+
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsFork(Command):
+    """Make a session that begins as another one, up to the turn that holds the entry `position` (None: all of it)."""
+
+    session: str
+    position: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from bus.retry import insist
 from bus.session import SessionInfo
 from tui.cli.answering import seat_of, service_at
 from tui.cli.commands import Engine
+from tui.cli.connection_notes import ConnectionNotes
 from tui.cli.context import Context, open_store
 from tui.cli.doctor.server import warn
 from tui.cli.errors import OK, TERMINATED, complain
@@ -72,7 +73,7 @@ async def _wait_for_a_dead_engine(store: Store, session_id: str) -> None:
 async def _answer_pool(store: Store, ctx: Context, signals: Signals) -> None:
     """Answer one session after the other until this process is told to end."""
     refused: set[str] = set()
-    async with aclosing(store.pool_sessions()) as waiting:
+    async with aclosing(store.pool_sessions(ConnectionNotes().note)) as waiting:
         async for session_id in waiting:
             if session_id in refused:
                 continue

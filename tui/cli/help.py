@@ -15,6 +15,7 @@ class Argument:
     name: str
     text: str
     required: bool = False
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ MODEL = Option(("-m", "--model"), "model", "MODEL", "PROVIDER:MODEL (riffle mode
 PROFILE = Option(("-p", "--profile"), "profile", "NAME", "a [profiles.NAME] of the configuration")
 SESSION = Option(("-s", "--session"), "session", "SESSION", "go on with this session")
 LAST = Option(("-c", "--continue"), "continue_last", "", "go on with the last session")
+PLAIN = Option(("--plain",), "plain", "", "appended lines instead of a screen, for screen readers")
 JSON = Option(("--json",), "json", "", "one JSON object per line")
 FROM = Option(("--from",), "position", "WHERE", "start, now, or the id of the first entry to show")
 STREAM = (
@@ -98,6 +100,7 @@ STREAM = (
     Option(("--end-value",), "end_value", "TEXT", "… and this text ends an answer"),
 )
 SESSION_NAME = "id, any unique beginning of it, or title"
+PLAYABLE = Argument("SESSION", f"{SESSION_NAME};\nor a FILE: an exported session, or JSON lines of tail")
 
 PAGES: dict[str, Page] = {
     page.name: page
@@ -126,14 +129,14 @@ PAGES: dict[str, Page] = {
                 (
                     "Housekeeping",
                     (
-                        ("sessions", "list, show, rename, delete"),
+                        ("sessions", "list, show, rename, fork, export, import, delete"),
                         ("models", "what each provider offers"),
                         ("doctor", "what is there, what is wrong, how to fix it"),
                     ),
                 ),
             ),
             arguments=(Argument("PROMPT", "sent at once, in a new session; what is piped in is added"),),
-            options=(MODEL, PROFILE, LAST, SESSION, REDIS, VERSION),
+            options=(MODEL, PROFILE, LAST, SESSION, PLAIN, REDIS, VERSION),
             examples=(
                 ("riffle", "open a chat"),
                 ('riffle "Why is the sky blue?"', "open a chat and ask"),
@@ -148,7 +151,7 @@ PAGES: dict[str, Page] = {
             summary="Talk to a model. The session is kept, and its engine finishes the answer if the terminal dies.",
             usage=("riffle chat [PROMPT] [-s SESSION | -c] [-m MODEL] [-p PROFILE]",),
             arguments=(Argument("PROMPT", "sent at once; what is piped in is added"),),
-            options=(SESSION, LAST, MODEL, PROFILE, REDIS),
+            options=(SESSION, LAST, MODEL, PROFILE, PLAIN, REDIS),
             examples=(
                 ("riffle chat -c", "go on where you stopped"),
                 ("riffle chat -s 01k9", "go on with the session whose id begins so"),
@@ -165,6 +168,7 @@ PAGES: dict[str, Page] = {
                 Option(("--read-only",), "read_only", "", "no prompt, no interrupt: only watch"),
                 FROM,
                 *STREAM,
+                PLAIN,
                 MODEL,
                 REDIS,
             ),
@@ -180,16 +184,13 @@ PAGES: dict[str, Page] = {
             summary="Play a past session with its own timing. Space pauses, . steps, + and - change the speed.",
             about="Without a SESSION you choose one from a list.",
             usage=("riffle replay [SESSION | FILE] [--speed X]", "riffle replay --stream KEY"),
-            arguments=(
-                Argument(
-                    "SESSION", f"{SESSION_NAME};\nor a FILE: an ended session's, or what tail --output json prints"
-                ),
-            ),
+            arguments=(PLAYABLE,),
             options=(
                 Option(("--speed",), "speed", "X", "0.5, 2, 10, … times as fast; max shows the end at once"),
                 Option(("--idle-limit",), "idle_limit", "S", "no pause is longer than S seconds"),
                 Option(("--from",), "position", "ID", "begin at this entry"),
                 *STREAM,
+                PLAIN,
                 REDIS,
             ),
             hidden=(MODEL,),
@@ -225,8 +226,8 @@ PAGES: dict[str, Page] = {
         Page(
             name="tail",
             summary="Print a session or a stream, and go on as it grows (Ctrl+C ends).",
-            usage=("riffle tail SESSION [--no-follow] [--output text|json|yaml]", "riffle tail --stream KEY"),
-            arguments=(Argument("SESSION", SESSION_NAME),),
+            usage=("riffle tail [SESSION | FILE] [--no-follow] [--output text|json|yaml]", "riffle tail --stream KEY"),
+            arguments=(PLAYABLE,),
             options=(
                 Option(("--no-follow",), "no_follow", "", "end where the stream ends now"),
                 FROM,
@@ -271,7 +272,7 @@ PAGES: dict[str, Page] = {
                 "A session of riffle's own Redis that ended long ago lies in a file, and is used like any other:\n"
                 "retention.after_days in the config says after how many days (14; 0: never)."
             ),
-            usage=("riffle sessions [list | show | rename | delete] …",),
+            usage=("riffle sessions [list | show | rename | fork | export | import | delete] …",),
             sections=(
                 (
                     "Commands",
@@ -279,7 +280,10 @@ PAGES: dict[str, Page] = {
                         ("list", "all sessions, the newest first (also without a command)"),
                         ("show SESSION", "what is known of one"),
                         ("rename SESSION TITLE", "give it another title"),
-                        ("delete SESSION", "delete it, after asking"),
+                        ("fork SESSION", "begin a new one with what was said in it so far"),
+                        ("export SESSION [FILE]", "write it into a file"),
+                        ("import FILE", "make a session of such a file"),
+                        ("delete SESSION…", "delete it, after asking"),
                     ),
                 ),
             ),
@@ -313,10 +317,43 @@ PAGES: dict[str, Page] = {
             hidden=(MODEL,),
         ),
         Page(
-            name="sessions delete",
-            summary="Delete a session and all its events. This cannot be undone.",
-            usage=("riffle sessions delete SESSION [--yes]",),
+            name="sessions fork",
+            summary="Begin a new session with what was said in another one. Prints its id.",
+            about="No turn is cut in two: the one that holds the entry comes along whole.",
+            usage=("riffle sessions fork SESSION [--from ENTRY]",),
             arguments=(Argument("SESSION", SESSION_NAME, required=True),),
+            options=(Option(("--from",), "position", "ENTRY", "the last entry that comes along; else all do"), REDIS),
+            hidden=(MODEL,),
+            examples=(('riffle chat -s $(riffle sessions fork 01k9) "And without Redis?"', ""),),
+        ),
+        Page(
+            name="sessions export",
+            summary="Write a session into a file that riffle can replay, print and import.",
+            about="Its events and attachments as they are, compressed; prompts that wait are left out.",
+            usage=("riffle sessions export SESSION [FILE] [--output archive|json]",),
+            arguments=(
+                Argument("SESSION", SESSION_NAME, required=True),
+                Argument("FILE", "which is not there yet; else SESSION's id with .jsonl.gz"),
+            ),
+            options=(
+                Option(("--output",), "exported", "FORM", "archive, or json: a line per event (to stdout)"),
+                REDIS,
+            ),
+            hidden=(MODEL,),
+        ),
+        Page(
+            name="sessions import",
+            summary="Make a session of an exported file. Prints its id: a new one, where that is taken.",
+            usage=("riffle sessions import FILE",),
+            arguments=(Argument("FILE", "what riffle sessions export wrote", required=True),),
+            options=(REDIS,),
+            hidden=(MODEL,),
+        ),
+        Page(
+            name="sessions delete",
+            summary="Delete sessions and all their events. This cannot be undone.",
+            usage=("riffle sessions delete SESSION… [--yes]",),
+            arguments=(Argument("SESSION", SESSION_NAME, required=True, several=True),),
             options=(Option(("-y", "--yes"), "yes", "", "do not ask"), REDIS),
             hidden=(MODEL,),
         ),

@@ -19,6 +19,9 @@ from tui.cli.commands import (
     Say,
     Send,
     SessionsDelete,
+    SessionsExport,
+    SessionsFork,
+    SessionsImport,
     SessionsList,
     SessionsRename,
     SessionsShow,
@@ -156,7 +159,8 @@ def _read(page: Page, words: Sequence[str]) -> argparse.Namespace:
     """`words` by the arguments and options of `page`."""
     parser = _Parser(prog=f"riffle {page.name}".strip(), add_help=False, allow_abbrev=False)
     for argument in page.arguments:
-        parser.add_argument(argument.name.lower(), metavar=argument.name, nargs=None if argument.required else "?")
+        nargs = "+" if argument.several else None if argument.required else "?"
+        parser.add_argument(argument.name.lower(), metavar=argument.name, nargs=nargs)
     options = [*page.options, *page.hidden]
     for option in options:
         if option.value:
@@ -223,6 +227,7 @@ def _seconds(text: str, wanted: str = "is a number of seconds above 0") -> float
 _READERS: dict[str, Callable[[str], object]] = {
     "position": _position,
     "output": _one_of("text", "json", "yaml"),
+    "exported": _one_of("archive", "json"),
     "acl": _one_of("viewer", "producer", "engine"),
     "max_calls": _number(1),
     "retries": _number(0),
@@ -259,6 +264,7 @@ def _chat(found: argparse.Namespace) -> Command:
         session=found.session,
         continue_last=found.continue_last,
         profile=found.profile,
+        plain=found.plain,
     )
 
 
@@ -272,6 +278,7 @@ def _attach(found: argparse.Namespace) -> Command:
         # Nobody answers a prompt that is sent to a bare stream.
         read_only=found.read_only or stream is not None,
         position=found.position or "start",
+        plain=found.plain,
     )
 
 
@@ -286,6 +293,7 @@ def _replay(found: argparse.Namespace) -> Command:
         speed=1.0 if found.speed is None else found.speed,
         idle_limit=found.idle_limit,
         position=found.position or "start",
+        plain=found.plain,
     )
 
 
@@ -322,6 +330,12 @@ def _tail(found: argparse.Namespace) -> Command:
     )
 
 
+def _fork(found: argparse.Namespace) -> Command:
+    if found.position in ("start", "now"):
+        raise UsageError("--from of a fork is the id of an entry.", "riffle tail SESSION --output json shows them.")
+    return SessionsFork(redis=found.redis, session=found.session, position=found.position)
+
+
 _COMMANDS: dict[str, Callable[[argparse.Namespace], Command]] = {
     "chat": _chat,
     "attach": _attach,
@@ -333,7 +347,12 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], Command]] = {
     "sessions list": lambda f: SessionsList(redis=f.redis, json=f.json),
     "sessions show": lambda f: SessionsShow(redis=f.redis, session=f.session, json=f.json),
     "sessions rename": lambda f: SessionsRename(redis=f.redis, session=f.session, title=f.title),
-    "sessions delete": lambda f: SessionsDelete(redis=f.redis, session=f.session, yes=f.yes),
+    "sessions export": lambda f: SessionsExport(
+        redis=f.redis, session=f.session, file=f.file, output=f.exported or "archive"
+    ),
+    "sessions import": lambda f: SessionsImport(redis=f.redis, file=f.file),
+    "sessions fork": _fork,
+    "sessions delete": lambda f: SessionsDelete(redis=f.redis, sessions=tuple(f.session), yes=f.yes),
     "models": lambda f: Models(model=f.model, provider=f.provider, json=f.json, refresh=f.refresh),
     "doctor": lambda f: Doctor(redis=f.redis, model=f.model, acl=f.acl),
 }

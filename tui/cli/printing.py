@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
-from tui.clean import clean, clean_controls
+from tui.clean import clean, clean_controls, escaped
 
 if TYPE_CHECKING:
     from bus.stream import Entry
@@ -70,7 +70,7 @@ def json_text(value: object) -> str:
 
 def _without_controls(text: str) -> str:
     # JSON itself escapes the controls below these. Outside of its texts it has none.
-    return re.sub("[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return escaped(text, lambda character: json.dumps(character)[1:-1])
 
 
 def size_text(count: int) -> str:

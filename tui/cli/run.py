@@ -14,13 +14,15 @@ from bus.errors import BusError
 from bus.events import Error, Event, RunFailed, RunFinished, RunStopped, UserMessage
 from bus.feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
 from bus.session import Queue, SessionInfo
+from engine.profiles import Profile
 from engine.providers import resolve
 from tui.cli.answering import seat_of, service_at
 from tui.cli.commands import Run
+from tui.cli.connection_notes import ConnectionNotes
 from tui.cli.context import Context, open_store
 from tui.cli.errors import FAILED, INTERRUPTED, OK, CliError, complain
 from tui.cli.loop import Signals
-from tui.cli.tail import ConnectionNotes, Printer, RecordPrinter, TextPrinter
+from tui.cli.tail import Printer, RecordPrinter, TextPrinter, line_ended
 from tui.cli.transcript import Transcript
 from tui.ownership import author
 from tui.submit import new_prompt, put_files, submit
@@ -34,11 +36,12 @@ async def run(command: Run, ctx: Context, signals: Signals) -> int:
     """Ask, answer, print. A first Ctrl+C stops the answer and keeps what there is of it, a second one ends at once."""
     async with open_store(ctx) as store:
         info = await _session(store, command, ctx)
+        profile = ctx.profile or await _last_profile(store, info, ctx)
         prompt = new_prompt(
             command.prompt,
             author=author(),
-            model=command.model or "",
-            options=ctx.profile.options() if ctx.profile else None,
+            model=command.model or (profile and profile.model) or "",
+            options=profile.options() if profile else None,
             attachments=await put_files(store, info.id, command.files),
         )
         turn = _Turn(prompt.id, _printer(command))
@@ -79,11 +82,31 @@ async def _session(store: Store, command: Run, ctx: Context) -> SessionInfo:
         if not found:
             raise CliError("There is no session to go on with.", "Leave -c out to begin one.")
         return found[0]
-    # A model that nobody can ask is better noticed before there is a session with a failure in it.
+    # What keeps it from being answered is better noticed before there is a session without an answer in it.
     await resolve(ctx.model, os.environ, ctx.config.providers).close()
+    if await store.role() == "producer":
+        raise CliError(
+            f"The Redis user {store.user} may only write events of its own: it may neither ask nor read an answer.",
+            "`riffle doctor --acl engine` prints how to make a user that may.",
+        )
     return await store.create_session(
         SessionInfo(id="", model=ctx.model, owner=author(), cwd=os.getcwd(), version=version())
     )
+
+
+async def _last_profile(store: Store, info: SessionInfo, ctx: Context) -> Profile | None:
+    """By which the session's last prompt was answered: a session that is gone on with keeps it, as in a chat."""
+    stream, count = store.stream(info.id), 256
+    while True:
+        entries = await stream.read_last(count)
+        asked = next((e.event for e in reversed(entries) if isinstance(e.event, UserMessage)), None)
+        if asked is not None or len(entries) < count:
+            break
+        count *= 8
+    name = (asked and asked.profile) or ""
+    if name and name not in ctx.config.profiles:
+        complain(f"The profile {name!r} is not in the configuration here: answered without it.")
+    return ctx.config.profiles.get(name)
 
 
 async def _answer_here(
@@ -134,41 +157,50 @@ class _Turn:
         self._printer = printer
         self.begun = False
         self._error: Error | None = None
-        self._connection = ConnectionNotes()
+        self._said: tuple[str, str] | None = None
+        """How it ended, for the person: a sentence and what to do next. It is said below the answer."""
+        self._connection = ConnectionNotes(printer.end_line)
         self._stopping = False
 
     def stop(self) -> None:
         """The answer shall stop; where that has to wait for Redis, the person is told."""
         self._stopping = True
         if self._connection.away:
+            self._printer.end_line()
             complain("The answer stops as soon as Redis is back.", "Ctrl+C again ends at once.")
 
     async def follow(self, feed: AsyncGenerator[FeedItem], *, engine_needed: bool = False) -> int:
         """Print until the turn ends; the exit code says how. `engine_needed`: without one it fails."""
-        async with aclosing(feed):
-            async for item in feed:
-                code = None
-                match item:
-                    case EntriesRead():
-                        code = self._take(item)
-                    case ConnectionChanged(state):
-                        was_away = self._connection.away
-                        self._connection.tell(state)
-                        if self._stopping and self._connection.away and not was_away:
-                            self.stop()
-                    case LeaseChanged(None) if engine_needed:
-                        raise CliError("The engine of this session was lost.", "Ask again.")
-                    case QueueChanged(Queue(paused=True)) if not self.begun:
-                        raise CliError(
-                            "The prompts of this session are held back, since an answer was interrupted.",
-                            "Let them go on first: open it with riffle chat -s, and press Enter.",
-                        )
-                    case _:
-                        pass
-                # In a thread, so that a reader who does not read never holds up the engine.
-                await asyncio.to_thread(self._printer.flush)
-                if code is not None:
-                    return code
+        with line_ended(self._printer):
+            async with aclosing(feed):
+                return await self._follow(feed, engine_needed=engine_needed)
+
+    async def _follow(self, feed: AsyncGenerator[FeedItem], *, engine_needed: bool) -> int:
+        async for item in feed:
+            code = None
+            match item:
+                case EntriesRead():
+                    code = self._take(item)
+                case ConnectionChanged(state):
+                    was_away = self._connection.away
+                    self._connection.tell(state)
+                    if self._stopping and self._connection.away and not was_away:
+                        self.stop()
+                case LeaseChanged(None, sure=True) if engine_needed:
+                    raise CliError("The engine of this session was lost.", "Ask again.")
+                case QueueChanged(Queue(paused=True)) if not self.begun:
+                    raise CliError(
+                        "The prompts of this session are held back, since an answer was interrupted.",
+                        "Let them go on first: open it with riffle chat -s, and press Enter.",
+                    )
+                case _:
+                    pass
+            # In a thread, so that a reader who does not read never holds up the engine.
+            await asyncio.to_thread(self._printer.flush)
+            if code is not None:
+                if self._said:
+                    complain(*self._said)
+                return code
         return FAILED
 
     def _take(self, item: EntriesRead) -> int | None:
@@ -196,17 +228,15 @@ class _Turn:
             case RunFinished():
                 return OK
             case RunFailed(error_string=why):
-                complain((self._error and self._error.error_string) or why or "The answer failed.", self._hint())
+                what = (self._error and self._error.error_string) or why or "The answer failed."
+                self._said = what, (self._error and self._error.hint) or ""
                 return FAILED
             case RunStopped(reason="interrupt"):
-                complain("Interrupted.")
+                self._said = "Interrupted.", ""
                 return INTERRUPTED
             case RunStopped(reason=reason):
-                complain(f"The answer is not complete: it was stopped ({reason or 'nobody says why'}).")
+                self._said = f"The answer is not complete: it was stopped ({reason or 'nobody says why'}).", ""
                 return FAILED
             case _:
                 pass
         return None
-
-    def _hint(self) -> str:
-        return (self._error.hint or "") if self._error else ""

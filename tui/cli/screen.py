@@ -25,16 +25,12 @@ HUNG_UP = 129
 HANG_UP_SECONDS = 1.0
 
 
-def can_draw() -> bool:
-    """Whether stdout is a terminal that a screen can be drawn on."""
-    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
+NO_TERMINAL = "stdout is not a terminal, so there is no screen."
 
 
-def why_not() -> str:
-    """The sentence for a person who wanted a screen where there is none."""
-    if not sys.stdout.isatty():
-        return "stdout is not a terminal, so there is no screen."
-    return f"The terminal says that it cannot draw (TERM={os.environ.get('TERM', '')})."
+def is_there() -> bool:
+    """Whether stdout is a terminal. One that cannot draw gets plain mode."""
+    return sys.stdout.isatty()
 
 
 def take_the_keyboard() -> None:

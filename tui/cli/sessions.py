@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from bus.session import EngineLease, SessionInfo
 from tui.clean import clean_line
-from tui.cli.commands import Command, SessionsDelete, SessionsList, SessionsRename, SessionsShow
+from tui.cli.commands import (
+    Command,
+    SessionsDelete,
+    SessionsExport,
+    SessionsFork,
+    SessionsImport,
+    SessionsList,
+    SessionsRename,
+    SessionsShow,
+)
 from tui.cli.context import Context, open_store
 from tui.cli.errors import FAILED, OK, UsageError, complain
 from tui.cli.printing import json_text, say, size_text
@@ -27,8 +36,11 @@ async def sessions(command: Command, ctx: Context) -> int:
     async with open_store(ctx) as store:
         match command:
             case SessionsList(json=as_json):
-                _list(await store.sessions(), as_json=as_json)
-                for error in store.archiving.damaged:
+                found = await store.sessions()
+                damaged = store.archiving.damaged
+                if found or not damaged:
+                    print_sessions(found, as_json=as_json)
+                for error in damaged:
                     complain(str(error), error.hint)
             case SessionsShow():
                 await _show(store, command)
@@ -37,8 +49,12 @@ async def sessions(command: Command, ctx: Context) -> int:
                 if not title.strip():
                     raise UsageError("A title is not empty.")
                 await store.rename_session(info.id, title.strip())
-            case SessionsDelete(session=name, yes=yes):
-                return await _delete(store, await store.find(name), yes=yes)
+            case SessionsExport() | SessionsImport() | SessionsFork():
+                from tui.cli.copies import copy
+
+                await copy(store, command)
+            case SessionsDelete(sessions=names, yes=yes):
+                return await _delete(store, [await store.find(name) for name in names], yes=yes)
             case _:
                 raise AssertionError(command)
     return OK
@@ -64,7 +80,8 @@ def _shared(one: str, other: str) -> int:
     return count
 
 
-def _list(found: Sequence[SessionInfo], *, as_json: bool) -> None:
+def print_sessions(found: Sequence[SessionInfo], *, as_json: bool) -> None:
+    """A table for people, or one JSON object per session."""
     if as_json:
         sys.stdout.writelines(json_text(asdict(info)) + "\n" for info in found)
     elif not found:
@@ -84,7 +101,7 @@ def _list(found: Sequence[SessionInfo], *, as_json: bool) -> None:
 
 def _row(info: SessionInfo, short: str) -> tuple[str, ...]:
     title = _cut(clean_line(info.title) or "(no title)", 44)
-    state = "live" if info.live else "ended"
+    state = "live" if info.live else "open to any engine" if info.answering == "pool" else "ended"
     return short, title, _cut(clean_line(info.model), 28), _when(info.updated_ms), str(info.messages), state
 
 
@@ -159,15 +176,16 @@ async def _typed_line() -> str:
     return sys.stdin.readline()
 
 
-async def _delete(store: Store, info: SessionInfo, *, yes: bool) -> int:
-    title = clean_line(info.title) or "(no title)"
-    if not yes:
+async def _delete(store: Store, infos: Sequence[SessionInfo], *, yes: bool) -> int:
+    """Delete them all, or none of them."""
+    for info in infos if not yes else ():
         if not sys.stdin.isatty():
             raise UsageError("There is nobody to ask whether to delete it.", "Add --yes to delete without asking.")
+        title = clean_line(info.title) or "(no title)"
         sys.stderr.write(f"Delete {info.id} “{title}”, {info.messages} messages, for ever? [y/N] ")
         sys.stderr.flush()
         if (await _typed_line()).strip().lower() not in ("y", "yes"):
             complain("Nothing was deleted.")
             return FAILED
-    await store.delete_session(info.id)
+    await store.delete_session(*(info.id for info in infos))
     return OK

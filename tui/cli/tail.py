@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Generator
+from contextlib import aclosing, contextmanager
+from pathlib import Path
 from typing import Protocol
 
-from bus.entry import position_before
+from bus.entry import position, position_before
+from bus.errors import BusError
 from bus.feed import ConnectionChanged, EntriesRead, FeedItem
-from bus.session import ConnectionState
 from bus.stream import START, Stream
 from tui.cli.commands import Tail
+from tui.cli.connection_notes import ConnectionNotes
 from tui.cli.context import Context, open_store, stream_at
 from tui.cli.errors import FAILED, OK, CliError, complain
 from tui.cli.printing import RECORDS, tidy
@@ -22,6 +24,8 @@ from tui.fold import Fold
 
 async def tail(command: Tail, ctx: Context) -> int:
     """Print what there is, then what comes."""
+    if command.session and (file := Path(command.session)).is_file():
+        return await _print(_recorded(file, command.position), _printer(command), follow=False)
     async with open_store(ctx) as store:
         if command.stream is not None:
             stream = stream_at(store, command.stream)
@@ -36,6 +40,17 @@ async def tail(command: Tail, ctx: Context) -> int:
             feed = store.watch(info.id, after=await start_of(stream, command.position))
         async with aclosing(feed):
             return await _print(feed, _printer(command), follow=command.follow)
+
+
+async def _recorded(file: Path, start: str) -> AsyncIterator[FeedItem]:
+    """What the file holds, from `start` on."""
+    from tui.replay_source import read_file
+
+    entries = await read_file(file)
+    if start != "start":
+        after = position(position_before(start)) if start != "now" else position(entries[-1].id)
+        entries = [entry for entry in entries if entry.id and position(entry.id) > after]
+    yield EntriesRead(entries, caught_up=True)
 
 
 async def start_of(stream: Stream, position: str) -> str:
@@ -64,6 +79,10 @@ class Printer(Protocol):
         """Write what was collected. Blocks while its readers are slow."""
         ...
 
+    def end_line(self) -> None:
+        """Something is said on stderr now: end the line that is open there."""
+        ...
+
 
 class RecordPrinter:
     """Every entry for programs, as JSON or YAML. `as_read`: the entries hold no event of their own."""
@@ -81,6 +100,9 @@ class RecordPrinter:
     def finish(self) -> None:
         """Records are whole by themselves."""
 
+    def end_line(self) -> None:
+        """Records are whole lines."""
+
     def flush(self) -> None:
         """Write them."""
         text, self._text = "".join(self._text), []
@@ -97,6 +119,10 @@ class TextPrinter:
         self.finish = transcript.finish
         self.flush = transcript.flush
 
+    def end_line(self) -> None:
+        """End the line that is open where stderr goes to."""
+        self._transcript.end_line(sys.stderr)
+
     def take(self, item: FeedItem) -> None:
         """Fold it, and collect what changed."""
         self._transcript.show(self._fold.take(item))
@@ -110,37 +136,27 @@ def _printer(command: Tail) -> Printer:
 
 
 async def _print(feed: AsyncIterator[FeedItem], printer: Printer, *, follow: bool) -> int:
-    connection = ConnectionNotes()
-    async for item in feed:
-        if isinstance(item, ConnectionChanged):
-            connection.tell(item.state)
-        printer.take(item)
-        ended = not follow and isinstance(item, EntriesRead) and item.caught_up
-        if ended:
-            printer.finish()
-        # In a thread, so that a reader who does not read holds up only what is printed.
-        await asyncio.to_thread(printer.flush)
-        if ended:
-            return OK
+    connection = ConnectionNotes(printer.end_line)
+    with line_ended(printer):
+        async for item in feed:
+            if isinstance(item, ConnectionChanged):
+                connection.tell(item.state)
+            printer.take(item)
+            ended = not follow and isinstance(item, EntriesRead) and item.caught_up
+            if ended:
+                printer.finish()
+            # In a thread, so that a reader who does not read holds up only what is printed.
+            await asyncio.to_thread(printer.flush)
+            if ended:
+                return OK
     return FAILED
 
 
-class ConnectionNotes:
-    """Says on stderr when Redis goes away and when it is back. `away`: it cannot be reached now."""
-
-    def __init__(self) -> None:
-        self.away = False
-
-    def tell(self, state: ConnectionState) -> None:
-        """Report a change of the connection, once each way. Raises CliError when Redis refuses for good."""
-        match state.status:
-            case "denied":
-                raise CliError(state.detail)
-            case "reconnecting" if not self.away:
-                self.away = True
-                complain(state.detail, "riffle goes on as soon as it is back.")
-            case "live" if self.away:
-                self.away = False
-                complain("Redis is back.")
-            case _:
-                pass
+@contextmanager
+def line_ended(printer: Printer) -> Generator[None]:
+    """What goes wrong in here is said on a line of its own."""
+    try:
+        yield
+    except (BusError, CliError):
+        printer.end_line()
+        raise

@@ -6,7 +6,10 @@ rest can go to different places, so that the stdout of `riffle run` holds the an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import TextIO
 
 from bus.entities import (
@@ -35,12 +38,14 @@ AT_ONCE = (UserText, Notice, ModeSwitch, Failure, Interruption, UnknownEvent, Ga
 
 
 class Transcript:
-    """Collects what there is to print of a timeline's changes; `flush` writes it.
+    """Collects what there is to print of a timeline's changes; `flush` writes it. `PlainText` says it in other words.
 
     `answers` gets the answers. `aside` gets all the rest: the same place, another one, or None for nowhere. Where it
     is another place, prompts and the end of a turn are left out: whoever asked says that in a way of their own. With
     `only_notes` it gets no more than what keeps the answer waiting or cuts it short.
     """
+
+    answer_label = ""
 
     def __init__(
         self,
@@ -90,10 +95,17 @@ class Transcript:
     def flush(self) -> None:
         """Write what was collected. Blocks while its readers are slow."""
         pieces, self._pieces = self._pieces, []
-        for place, text in pieces:
-            place.write(text)
-        for place in {place for place, _ in pieces}:
+        for place, group in groupby(pieces, key=itemgetter(0)):
+            for _, text in group:
+                place.write(text)
+            # Before the next place is written to: both may be the same terminal.
             place.flush()
+
+    def end_line(self, place: TextIO) -> None:
+        """End the line that is open where `place` writes: something else follows there."""
+        if opened := self._open.get(_sheet(place)):
+            self._write(opened, "\n")
+        self.flush()
 
     def _show_entity(self, entity: Entity) -> None:
         match entity:
@@ -116,10 +128,12 @@ class Transcript:
             if not whole.startswith(str(written)):
                 # What is written cannot be taken back: the text that replaces it follows below.
                 written.replace("")
-                self._current = None
+                self._say_between("The text above was not right; it should say:")
             delta = whole[len(written) :]
         if not delta:
             return
+        if len(written) and entity.done and self._current != entity.id:
+            self._say_between("This was missing above:")
         written.append(delta)
         if isinstance(entity, AssistantText):
             self._begin_answer(entity)
@@ -130,6 +144,13 @@ class Transcript:
                 self._write(self._aside, "[thinking]\n", "dim")
             self._write(self._aside, delta, "dim")
 
+    def _say_between(self, words: str) -> None:
+        """A line on what follows, where the answers and the rest are one text."""
+        self._current = None
+        if self._aside is self._answers:
+            self._start(self._answers)
+            self._write(self._answers, f"[{words}]", "dim")
+
     def _begin_answer(self, entity: AssistantText) -> None:
         """Segments of one message belong together, unless something else was printed between them."""
         before, self._answer = self._answer, entity
@@ -138,17 +159,19 @@ class Transcript:
             self._current = entity.id
         elif self._current != entity.id:
             self._begin(self._answers, entity)
+            if self.answer_label:
+                self._write(self._answers, self.answer_label)
 
     def _show_tool(self, tool: ToolUse) -> None:
         if self._aside is None or self._only_notes:
             return
         if tool.state != "writing" and self._say_once(f"call {tool.id}"):
             self._begin(self._aside, tool)
-            self._write(self._aside, tool_call(tool, full=self._full), "dim")
+            self._write(self._aside, self.call_words(tool), "dim")
         if tool.state in ("done", "failed", "interrupted") and self._say_once(f"result {tool.id}"):
             if self._current != tool.id:
                 self._begin(self._aside, tool)
-            self._write(self._aside, tool_result(tool, full=self._full), "red" if tool.state == "failed" else "dim")
+            self._write(self._aside, self.result_words(tool), "red" if tool.state == "failed" else "dim")
 
     def _show_whole(self, entity: Entity) -> None:
         self._waiting.pop(entity.id, None)
@@ -157,10 +180,22 @@ class Transcript:
             return
         if self._only_notes and not _matters(entity):
             return
-        style, text = describe(entity, full=self._full)
+        style, text = self.words(entity)
         if text and self._say_once(entity.id):
             self._begin(self._aside, entity)
             self._write(self._aside, text, style)
+
+    def words(self, entity: Entity) -> tuple[Style, str]:
+        """How a complete entity is printed: a style, and text that ends with a newline (or nothing)."""
+        return describe(entity, full=self._full)
+
+    def call_words(self, tool: ToolUse) -> str:
+        """The line of a tool call whose arguments are complete."""
+        return tool_call(tool, full=self._full)
+
+    def result_words(self, tool: ToolUse) -> str:
+        """The lines of a tool call that has ended."""
+        return tool_result(tool, full=self._full)
 
     def _say_once(self, what: str) -> bool:
         if what in self._said:
@@ -171,6 +206,9 @@ class Transcript:
     def _begin(self, place: TextIO, entity: Entity) -> None:
         """End the open line, and leave a blank one before the next block."""
         self._current = entity.id
+        self._start(place)
+
+    def _start(self, place: TextIO) -> None:
         sheet = _sheet(place)
         if sheet in self._open:
             self._write(place, "\n")
@@ -192,5 +230,11 @@ def _matters(entity: Entity) -> bool:
 
 
 def _sheet(place: TextIO) -> object:
-    """What is written on: stdout and stderr of one terminal are the same."""
-    return "terminal" if place.isatty() else place
+    """What is written on: stdout and stderr may both be the same terminal, or the same file."""
+    if place.isatty():
+        return "terminal"
+    try:
+        facts = os.fstat(place.fileno())
+    except OSError:
+        return place
+    return facts.st_dev, facts.st_ino

@@ -32,16 +32,36 @@ class Choice:
     remark: bool = False
 
 
+class Filter(Input):
+    """The line to type in, which keeps the focus: the keys of the list are its keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "screen.move(1)", show=False),
+        Binding("up", "screen.move(-1)", show=False),
+        Binding("pagedown", "screen.move(10)", show=False),
+        Binding("pageup", "screen.move(-10)", show=False),
+        Binding("ctrl+r", "screen.refresh_choices", show=False),
+        Binding("escape", "screen.dismiss_none", show=False),
+    ]
+
+    async def on_key(self, event: events.Key) -> None:
+        """Run them here and now, as the prompt does: on their way up to the app, what is typed would overtake them."""
+        active = None if event.is_printable else self.screen.active_bindings.get(event.key)
+        if active is not None and active.node is self and active.enabled:
+            event.stop()
+            event.prevent_default()
+            await self.run_action(active.binding.action)
+
+
 class Picker(ModalScreen[str | None]):
-    """Ends with the id of a choice, None when it was left, or, with `free_text`, with what was typed."""
+    """Ends with the id of a choice, None when it was left, or, with `free_text`, with what was typed.
+
+    With `refresh` a key has the choices asked for again.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss_none", show=False),
         Binding("ctrl+c", "dismiss_none", show=False, priority=True),  # the field would copy
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
-        Binding("pagedown", "move(10)", show=False),
-        Binding("pageup", "move(-10)", show=False),
     ]
 
     def __init__(
@@ -53,7 +73,7 @@ class Picker(ModalScreen[str | None]):
         empty: str = "Nothing matches.",
         free_text: bool = False,
         preview: Callable[[str], None] | None = None,
-        note: str = "",
+        refresh: Callable[[], object] | None = None,
     ) -> None:
         super().__init__()
         self._title = title
@@ -62,20 +82,22 @@ class Picker(ModalScreen[str | None]):
         self._empty = empty
         self._free_text = free_text
         self._preview = preview
-        self._note = note
+        self._refresh = refresh
+        self._note = ""
         self._matching: Sequence[Choice] = choices
+        self._filtered_by = ""
 
     def compose(self) -> ComposeResult:
         """A line to type in, the list, a line of help."""
         with Vertical(id="picker"):
             yield Static(self._title, id="picker-title", markup=False)
-            field = Input(placeholder="type to filter", id="picker-filter", compact=True)
+            field = Filter(placeholder="type to filter", id="picker-filter", compact=True)
             field.cursor_blink = False
             yield field
             options = OptionList(id="picker-list", compact=True, markup=False)
             options.can_focus = False
             yield options
-            yield Static(_help(self._note), id="picker-help", markup=False)
+            yield Static(self._help(), id="picker-help", markup=False)
 
     def on_mount(self) -> None:
         """Fill the list once its width is known."""
@@ -89,14 +111,22 @@ class Picker(ModalScreen[str | None]):
         """Offer other choices, while the dialog is open; what was typed stays. `note` stands beside the help."""
         self._choices, self._note = choices, note
         if self.is_mounted:
-            self.query_one("#picker-help", Static).update(_help(note))
+            self.query_one("#picker-help", Static).update(self._help())
             self._matching = matching(choices, self.query_one(Input).value)
             self.call_after_refresh(self._fill)
 
+    def on_key(self, event: events.Key) -> None:
+        """What is typed before the line has the focus belongs into it, too."""
+        if event.is_printable and event.character:
+            self.query_one(Input).insert_text_at_cursor(event.character)
+
     @on(Input.Changed)
-    def _filter(self, event: Input.Changed) -> None:
-        self._matching = matching(self._choices, event.value)
-        self._fill()
+    def _filter(self) -> None:
+        """Show what matches. Keys that go by the list need it at once: what was typed before them counts."""
+        if (typed := self.query_one(Input).value) != self._filtered_by:
+            self._filtered_by = typed
+            self._matching = matching(self._choices, typed)
+            self._fill()
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -111,23 +141,40 @@ class Picker(ModalScreen[str | None]):
 
     def action_move(self, lines: int) -> None:
         """Go up or down in the list, from the field to type in."""
+        self._filter()
         options = self.query_one(OptionList)
         if options.option_count and self._matching:
             at = (options.highlighted or 0) + lines
-            options.highlighted = max(0, min(options.option_count - 1, at))
+            options.highlighted = at = max(0, min(options.option_count - 1, at))
+            self._chosen = options.get_option_at_index(at).id
 
     @on(Input.Submitted)
     def _choose(self) -> None:
         """Take the highlighted line, or what was typed where that may be taken."""
+        self._filter()
         typed = self.query_one(Input).value.strip()
         if any(not choice.remark for choice in self._matching):
             self.query_one(OptionList).action_select()
         elif self._free_text and typed:
             self.dismiss(typed)
 
+    def action_refresh_choices(self) -> None:
+        """Ask for the choices again."""
+        if self._refresh is not None:
+            self._refresh()
+
     def action_dismiss_none(self) -> None:
         """Leave without a choice."""
         self.dismiss(None)
+
+    def _help(self) -> str:
+        keys = [
+            "↑↓ choose",
+            "Enter take",
+            "Esc leave",
+            *(["Ctrl+R ask again"] if self._refresh and not self._note else []),
+        ]
+        return "   ".join([*keys, self._note]).rstrip()
 
     def _fill(self) -> None:
         options = self.query_one(OptionList)
@@ -146,7 +193,8 @@ class Picker(ModalScreen[str | None]):
         if self._free_text and ":" in typed and typed not in ids:
             as_typed = Content.styled(f"“{typed}”, as it is typed", "$text-muted")
             options.add_option(Option(as_typed, id=typed))
-        options.highlighted = ids.index(chosen) if chosen in ids else 0
+        options.highlighted = at = ids.index(chosen) if chosen in ids else 0
+        self._chosen = ids[at]
 
 
 def matching(choices: Sequence[Choice], typed: str) -> Sequence[Choice]:
@@ -171,10 +219,6 @@ def _span(word: str, text: str) -> int | None:
             return None
         at = text.find(letter, at + 1)
     return at - begin + 1 if at >= 0 else None
-
-
-def _help(note: str) -> str:
-    return "↑↓ choose   Enter take   Esc leave" + (f"   {note}" if note else "")
 
 
 def columns(width: int, main: str, *others: tuple[str, int, str]) -> Content:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Awaitable, Sequence
 from functools import partial
@@ -25,6 +26,7 @@ from tui.widgets.queue import QueuePanel
 
 if TYPE_CHECKING:
     from bus.attachment import Attachment
+    from bus.session import Prompt as QueuedPrompt
 
 OFFER_COMPACTION = 0.85
 """How full the context is when this terminal says what can be done."""
@@ -37,6 +39,8 @@ class SendingScreen(WatchingScreen):
     """Sends what the person writes to the source that it watches."""
 
     _begun = False
+    _again: str | None = None
+    """The turn whose prompt is just being sent again, or taken back."""
     _offered_compaction = False
     _stranded = False
 
@@ -70,6 +74,7 @@ class SendingScreen(WatchingScreen):
         else:
             if self.view:
                 self.view.follow()
+            self._again = supersedes or self._again
             self._submit(self.source, text, prompt_id or str(uuid.uuid4()), supersedes, files)
 
     @work(group="send")
@@ -94,6 +99,22 @@ class SendingScreen(WatchingScreen):
         except BusError as error:
             self._say(error)
             self.composer.give_back(text, prompt_id)
+        finally:
+            self._again = None if supersedes == self._again else self._again
+
+    def asked_again(self, turn_id: str | None) -> bool:
+        """Whether the prompt of that turn waits already to be asked again, from wherever it was sent."""
+        waiting = (*self.source.unbegun, *self.fold.queue.prompts) if self.source and self.fold else ()
+        return turn_id is not None and (turn_id == self._again or any(p.supersedes == turn_id for p in waiting))
+
+    @work(group="send")
+    async def _unask(self, source: Source, prompt: QueuedPrompt) -> None:
+        """The answer that was taken for lost goes on: nobody wants a second one."""
+        self._again = prompt.supersedes
+        with contextlib.suppress(BusError):  # what comes next of the answer is the next chance
+            if await source.withdraw(prompt.id):
+                self.notify("The engine is there after all, and goes on: what was asked again is taken back.")
+        self._again = None
 
     def options(self) -> dict[str, str]:
         """What the profile says, to go with a prompt."""
@@ -114,7 +135,11 @@ class SendingScreen(WatchingScreen):
             self._offered_compaction = False
 
     def took(self, source: Source) -> None:
-        """Something came: see whether a prompt waits that nobody here or elsewhere will answer."""
+        """Something came: see whether a prompt waits that nobody here or elsewhere will answer, or shall."""
+        going_on = self.fold.state.turn_id if self.fold and self.fold.answering else None
+        for prompt in source.unbegun if going_on else ():
+            if prompt.supersedes == going_on != self._again:
+                self._unask(source, prompt)
         stranded = source.engine_wanted or bool(source.unanswered)
         if stranded and not self._stranded:
             self.set_timer(PATIENCE_SECONDS, partial(self._offer_engine, source))

@@ -1,18 +1,20 @@
 """The session screen: timeline above, prompt below, one status line. Chat, attach and replay are this one screen.
 
-This is the acting part, what keys and commands do; `watching` is the reading part, `sending` the writing one.
+This is the acting part, what keys and commands do; `watching` takes in what comes, `sending` is the
+writing part, `reading` what one does with the timeline.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import BindingType
+from textual.widgets import Input
 
 from bus.errors import BusError
-from tui.keys import bind
-from tui.screens.sending import SendingScreen
+from tui.bindings import bind
+from tui.screens.reading import ReadingScreen
 from tui.sources import Source
 from tui.widgets.composer import Composer
 from tui.widgets.prompt import Prompt
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 QUIT_SECONDS = 1.5
 
 
-class SessionScreen(SendingScreen):
+class SessionScreen(ReadingScreen):
     """Sends what the person wants to the source that it watches."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,6 +41,9 @@ class SessionScreen(SendingScreen):
         bind("page_down", "page(1)"),
         bind("top", "top"),
         bind("follow", "follow_end"),
+        bind("prompt_up", "to_prompt(-1)", priority=True),
+        bind("prompt_down", "to_prompt(1)", priority=True),
+        bind("find", "find", priority=True),
         bind("thinking", "toggle_thinking", priority=True),
         bind("tools", "toggle_tools", priority=True),
         bind("copy", "copy_answer"),
@@ -51,6 +56,14 @@ class SessionScreen(SendingScreen):
         bind("quit", "quit_view", priority=True),
     ]
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Draw everything if the terminal was of another size only for a moment: it lost then what stood there.
+
+        Resizes that come close together arrive as one, and the toolkit draws nothing where a size is as it was.
+        """
+        if event.size == self.size:
+            self.refresh()
+
     # -- keys and commands --------------------------------------------------------------------------------------
 
     @on(Composer.Called)
@@ -60,11 +73,15 @@ class SessionScreen(SendingScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of a replay and of a view without a prompt are free for typing elsewhere."""
         match action:
+            case "play" | "quit_view" if isinstance(self.focused, Input):
+                return False
             case "play":
                 return self.source is not None and self.source.player is not None
             case "quit_view":
                 return not self.can_send
-            case "retry" | "open_editor":
+            case "retry":
+                return self.can_send or self.denied
+            case "open_editor":
                 return self.can_send
             case _:
                 return True
@@ -131,60 +148,28 @@ class SessionScreen(SendingScreen):
         else:
             self.notify("Nothing can be sent from here: it is read-only.")
 
-    def on_timeline_view_link_activated(self, event: TimelineView.LinkActivated) -> None:
-        """A link of the timeline was chosen."""
-        self.app.ask_about_link(event.url)
-
     def action_retry(self) -> None:
-        """Ask the last prompt again, in the place of its answer."""
-        self._ask_again(self.fold.last_prompt if self.fold else None)
+        """Ask the last prompt again, in the place of its answer; where access is denied, see whether it still is."""
+        if self.denied and self.source:
+            self.source.reconnect()
+        else:
+            self._ask_again(self.fold.last_prompt if self.fold else None)
 
     def _ask_again(self, prompt: UserText | None) -> None:
         if prompt is None:
             self.notify("There is no prompt to ask again.")
         elif self._answering:
             self.notify("The answer is still coming: Esc stops it.")
+        elif self.asked_again(prompt.turn_id):
+            self.notify("It is asked again already, and waits for an engine.")
         else:
             self.send(prompt.text, supersedes=prompt.turn_id, files=prompt.attachments)
-
-    def action_copy_answer(self) -> None:
-        """Copy the last answer as Markdown."""
-        answer = self.fold.last_answer() if self.fold else ""
-        if answer:
-            self.app.copy_to_clipboard(answer)
-        else:
-            self.notify("There is no answer to copy yet.")
 
     def action_play(self, key: str) -> None:
         """A key of the replay."""
         if self.source is not None:
             self.source.play(key)
             self.refresh_facts()
-
-    def action_page(self, pages: int) -> None:
-        """Scroll the timeline from wherever the focus is."""
-        if self.view:
-            self.view.action_page_up() if pages < 0 else self.view.action_page_down()
-
-    def action_top(self) -> None:
-        """Go to the beginning of the timeline."""
-        if self.view:
-            self.view.action_scroll_home()
-
-    def action_follow_end(self) -> None:
-        """Go to the end of the timeline and follow it."""
-        if self.view:
-            self.view.follow()
-
-    def action_toggle_thinking(self) -> None:
-        """Open or close all thinking."""
-        if self.view:
-            self.view.action_toggle_thinking()
-
-    def action_toggle_tools(self) -> None:
-        """Open or close all tool calls."""
-        if self.view:
-            self.view.action_toggle_tools()
 
     def action_open_editor(self) -> None:
         """Write the prompt in an editor."""

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from bus.errors import BusError
+from bus.feed import BeganLate
 from bus.session import Prompt as QueuedPrompt
 from bus.session import Queue
 from tui.clean import clean_line
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from tui.timeline.view import TimelineView
 
 TICK_SECONDS = 0.5
+
+SLICES_APART_SECONDS = 0.004
+"""A key that is pressed while a long history is read takes several turns of the loop to be seen."""
 
 
 class WatchingScreen(Screen[None]):
@@ -79,6 +83,12 @@ class WatchingScreen(Screen[None]):
             return False
         return self.mode != "replay" and not (isinstance(self.opening, Attach) and self.opening.read_only)
 
+    @property
+    def denied(self) -> bool:
+        """Whether the store lets nobody in now, and may do so again."""
+        state = self.fold.connection if self.fold else None
+        return state is not None and state.status == "denied" and state.retry_at is not None
+
     def compose(self) -> ComposeResult:
         """The stage (welcome or timeline), the prompt or what stands for it, the status line."""
         with Container(id="stage"):
@@ -113,10 +123,30 @@ class WatchingScreen(Screen[None]):
             self._opened(self.source)
             async for item in self.source.items():
                 self._take(item, fold, view)
+                if isinstance(item, BeganLate):
+                    self._fill(self.source, fold, view)
                 # A long history comes in chunks: between two of them keys are echoed.
                 await asyncio.sleep(0)
         except BusError as error:
             self.app.fail(error)
+
+    @work(group="follow")
+    async def _fill(self, source: Source, fold: Fold, view: TimelineView) -> None:
+        """Read what stands before the last turns, and put it above them when it is whole."""
+        try:
+            async for entries in source.earlier():
+                view.prepare(fold.take_earlier(entries))
+                self.refresh_facts()
+                await asyncio.sleep(SLICES_APART_SECONDS)
+            while fold.lags:
+                view.prepare(fold.catch_up())
+                await asyncio.sleep(SLICES_APART_SECONDS)
+        except BusError as error:
+            self.app.fail(error)
+        else:
+            view.prepare(fold.join())
+            view.join(fold.timeline.entities)
+            self.refresh_facts()
 
     async def _load(self) -> tuple[Fold, TimelineView]:
         """Import what shows a timeline, in a thread, and put it on the screen."""
@@ -209,6 +239,7 @@ class WatchingScreen(Screen[None]):
                 connection=fold.connection,
                 retry_seconds=max(0.0, (fold.connection.retry_at or 0.0) - time.monotonic()),
                 behind=fold.behind,
+                earlier=round(fold.earlier_left, -4),
                 answering_seconds=self._answering_seconds(fold),
                 next_try_seconds=self._next_try_seconds(fold),
                 tokens_per_second=fold.rate() if fold.answering else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.markdown.blocks import MEASURE, Block
-from tui.markdown.text import Line, Run, crop, indented, wrap
+from tui.markdown.text import Line, Run, Toggle, crop, indented, wrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,31 @@ class Tail(Block):
         indent = sum(len(run.text) for run in self.before)
         wrapped = wrap((Run(self.text, self.style),), min(width, MEASURE) - indent)[-self.rows :]
         return indented(wrapped, self.before, self.before)
+
+    def estimate(self, width: int) -> int:
+        """All of them."""
+        return self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning(Block):
+    """The first rows of a text; a click shows more."""
+
+    text: str
+    rows: int
+    style: str
+    before: tuple[Run, ...] = ()
+    action: Toggle | None = None
+
+    def lines(self, width: int) -> list[Line]:
+        """At most `rows` rows, the last of them with an ellipsis if there is more."""
+        room = min(width, MEASURE) - sum(len(run.text) for run in self.before)
+        wrapped = wrap((Run(self.text, self.style, self.action),), room)
+        shown = wrapped[: self.rows]
+        if len(wrapped) > self.rows:
+            last = (*crop(shown[-1].runs, room - 2, ""), Run(" …", "more", self.action))
+            shown[-1] = shown[-1]._replace(runs=last)
+        return indented(shown, self.before, self.before)
 
     def estimate(self, width: int) -> int:
         """All of them."""

@@ -17,12 +17,19 @@ from tui.markdown.text import Line
 from tui.timeline.cards import Look, is_line
 from tui.timeline.heights import Heights
 from tui.timeline.section import Section
+from tui.timeline.sideways import unwrapped
 
 KEPT_SECTIONS = 256
 """Sections that keep their blocks after they have left the screen."""
 
 KEPT_BLOCKS = 1024
 """Blocks whose lines are kept."""
+
+FAR = 1 << 40
+"""So far apart are the serial numbers of what is put in from before and of what comes."""
+
+SIZED_AT_ONCE = 256
+"""Sections estimated between two looks at the clock."""
 
 
 class Position(NamedTuple):
@@ -44,6 +51,9 @@ class Document:
         self.width = 80
         self.laid_out = 0
         self.hurried = False
+        self.wraps_code = True
+        self.code_left = 0
+        """Where lines of code do not wrap, the column at which they begin on the screen."""
         self._look = look
         self._heights = Heights()
         self._indexes: dict[str, int] = {}
@@ -51,6 +61,8 @@ class Document:
         self._lines: OrderedDict[tuple[int, int], tuple[Block, list[Line]]] = OrderedDict()
         self._serials = 0
         self._read: tuple[Position, int] = (Position(-1), 0)
+        self._unsized = 0
+        """Sections below this index are estimated for another width yet, from the last one down."""
 
     @property
     def total(self) -> int:
@@ -69,6 +81,25 @@ class Document:
         self._built.clear()
         self._lines.clear()
         self._read = (Position(-1), 0)
+        self._unsized = 0
+
+    def before(self) -> Document:
+        """An empty document for what stands before this one's sections: see `put_before`."""
+        document = Document(self._look)
+        document.width, document._serials = self.width, self._serials + FAR
+        return document
+
+    def put_before(self, earlier: Document) -> None:
+        """Put in all sections of a document from `before`, above all others. Costs O(sections that were here)."""
+        count = len(earlier.sections)
+        for index, section in enumerate(self.sections):
+            earlier.sections.append(section)
+            earlier._heights.append(self._heights[index])
+            earlier._indexes[section.entity.id] = count + index
+        self._unsized += count if self._unsized or earlier.width != self.width else 0
+        self.sections, self._heights, self._indexes = earlier.sections, earlier._heights, earlier._indexes
+        self._read = (Position(-1), 0)
+        self._renumber(count)
 
     def insert(self, entity: Entity, before: str | None = None) -> int:
         """Put in a section for a new entity, at the end or before another entity's; return its index.
@@ -81,6 +112,7 @@ class Document:
         self.sections.insert(place, section)
         self._heights.insert(place, section.estimate(self.width))
         self._indexes[entity.id] = place
+        self._unsized += place < self._unsized
         self._renumber(place + 1)
         return place
 
@@ -107,6 +139,13 @@ class Document:
         else:
             self._heights.set(index, section.estimate(self.width))
 
+    def outdate(self, kinds: tuple[type[Entity], ...]) -> None:
+        """Sections of these kinds look otherwise now: each is made anew when it comes near."""
+        for serial, section in list(self._built.items()):
+            if isinstance(section.entity, kinds):
+                del self._built[serial]
+                section.forget()
+
     def is_behind(self, sections: Iterable[int]) -> bool:
         """True if a part of a long text in these sections is not parsed yet."""
         return any(self.sections[index].is_behind for index in sections)
@@ -126,12 +165,32 @@ class Document:
         above = self._read[1] if top == self._read[0] else self._characters_above(top)
         self.width = width
         self._lines.clear()
-        kept = set(self._built)
-        self._heights = Heights(
-            section.rows() if section.serial in kept else section.estimate(width) for section in self.sections
-        )
+        self._unsized = len(self.sections)
         self._read = (self._after_characters(top, above), above)
         return self._read[0]
+
+    def show_code(self, *, wraps: bool, left: int) -> None:
+        """Let long lines of code wrap, or be cut at the screen's edges, `left` columns of them out of sight."""
+        self.wraps_code, self.code_left = wraps, left
+        self._lines.clear()
+        for section in self._built.values():
+            section.unmeasure()
+
+    @property
+    def is_unsized(self) -> bool:
+        """True while there are estimates for another width: `size_on`."""
+        return self._unsized > 0
+
+    def size_on(self, seconds: float) -> None:
+        """Estimate more sections for the present width, for about so long: all of them at once would be felt."""
+        end = time.monotonic() + seconds
+        self._unsized = min(self._unsized, len(self.sections))
+        while self._unsized and time.monotonic() < end:
+            for index in range(max(self._unsized - SIZED_AT_ONCE, 0), self._unsized):
+                section = self.sections[index]
+                if not section.built or section.width != self.width:
+                    self._heights.set(index, section.estimate(self.width))
+            self._unsized = max(self._unsized - SIZED_AT_ONCE, 0)
 
     def _characters_above(self, top: Position) -> int:
         """How much of the text of its block stands above a position."""
@@ -167,7 +226,8 @@ class Document:
         key = (id(found), self.width)
         kept = self._lines.get(key)
         if kept is None or kept[0] is not found:
-            kept = (found, [Line()] * found.gap + found.lines(self.width))
+            rows = found.lines(self.width) if self.wraps_code else unwrapped(found, self.width, self.code_left)
+            kept = (found, [Line()] * found.gap + rows)
             self.laid_out += 1
             self._lines[key] = kept
             if len(self._lines) > KEPT_BLOCKS:
@@ -264,6 +324,15 @@ class Document:
                     if self.lines(section, index):
                         yield section, index
             section, block = section - 1, 1 << 60
+
+    def next_block(self, section: int, block: int) -> int | None:
+        """The block with rows behind the one given, in the same section; None: there is no further one."""
+        for following in range(block + 1, 1 << 60):
+            if following >= len(self._reach(section, following).blocks):
+                return None
+            if self.lines(section, following):
+                return following
+        return None
 
     def _ensure(self, index: int) -> Section:
         section = self.sections[index]

@@ -6,18 +6,21 @@ are other than before. A long text is parsed over several frames, so that no key
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.timer import Timer
 
 from bus.entities import Appended, Change, Created, Entity, Removed, Updated
-from tui.timeline.document import Position
+from tui.timeline.document import Document, Position
 from tui.timeline.pace import FAST_FRAME, Pace
 from tui.timeline.selection import renumbered
 from tui.timeline.viewport import Viewport
 
 PARSE_TIME = 0.02
 """Seconds of a frame for what is not parsed yet, beside what the frame shows."""
+
+SIZE_TIME = 0.008
+"""Seconds of a frame for estimates at another width."""
 
 
 class Feed(Viewport, can_focus=True):
@@ -27,6 +30,8 @@ class Feed(Viewport, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._dirty: dict[str, bool] = {}
         """What changed since the last frame; true: its text grew at the end, nothing else."""
+        self._earlier: Document | None = None
+        """What stands before all that is shown, while it is being read."""
         self._frame_timer: Timer | None = None
         self._pace = Pace()
 
@@ -58,10 +63,49 @@ class Feed(Viewport, can_focus=True):
         elif count:
             self._schedule(count)
 
+    def prepare(self, changes: Iterable[Change]) -> None:
+        """Take in what changed in a timeline of which all that is shown is only the end: out of sight, until `join`."""
+        if self._earlier is None:
+            self._earlier = self.document.before()
+        document, grown = self._earlier, dict[str, None]()
+        for change in changes:
+            match change:
+                case Created(entity, before):
+                    document.insert(entity, before)
+                case Removed(entity):
+                    document.remove(document.index_of(entity.id) or 0)
+                    grown.pop(entity.id, None)
+                case Appended(entity) | Updated(entity):
+                    grown[entity.id] = None
+        for entity_id in grown:
+            document.update(document.index_of(entity_id) or 0)
+
+    def join(self, entities: Sequence[Entity]) -> None:
+        """Put what was prepared above what is shown, which stays where it is. All `entities` are one timeline now."""
+        earlier, self._earlier = self._earlier, None
+        if earlier is None:
+            return
+        shown, same = self.document.sections, 0
+        while same < min(len(shown), len(entities)) and shown[-1 - same].entity.id == entities[-1 - same].id:
+            same += 1
+        for section in shown[: len(shown) - same]:
+            self._remove(section.entity.id)
+        while len(earlier.sections) > len(entities) - same:
+            earlier.remove(len(earlier.sections) - 1)
+        for section, entity in zip(self.document.sections, entities[len(entities) - same :], strict=True):
+            if section.entity.revision != entity.revision:
+                self._dirty[entity.id] = False
+            section.entity = entity
+        count = len(earlier.sections)
+        self.document.put_before(earlier)
+        self._renumber(0, count)
+        self.flush()
+
     def reset(self) -> None:
         """Forget everything that was shown."""
         self.document.clear()
         self.window.clear()
+        self._earlier = None
         self._dirty.clear()
         self._fresh.clear()
         self.top = Position()
@@ -130,12 +174,13 @@ class Feed(Viewport, can_focus=True):
             if index is not None:
                 self.document.update(index, grew=grew)
         self.document.read_on(self._near(), PARSE_TIME)
+        self.document.size_on(SIZE_TIME)
         self.sync()
 
     def sync(self, *, repaint: bool = True) -> None:
         """As in the base; a long text that is not whole yet goes on with the next frame."""
         super().sync(repaint=repaint)
-        if self._frame_timer is None and self.document.is_behind(self._near()):
+        if self._frame_timer is None and (self.document.is_unsized or self.document.is_behind(self._near())):
             self._frame_timer = self.set_timer(FAST_FRAME, self.flush)
 
     def _near(self) -> range:

@@ -56,6 +56,9 @@ class Heights:
 
     def insert(self, index: int, height: int) -> None:
         """Add an item before `index`; costs O(items after it)."""
+        if index == len(self._heights):
+            self.append(height)
+            return
         after = self._heights[index:]
         self.truncate(index)
         self.append(height)

@@ -17,6 +17,11 @@ from tui.timeline.heights import Heights
 _FENCE = "~" * 64
 _NO_CARD = Card()
 
+# Shared by all sections that are not built, of which there are many: nobody changes them.
+_NO_BLOCKS: list[Block] = []
+_NO_HEIGHTS = Heights()
+_NOT_MEASURED: list[bool] = []
+
 SLICE = 4096
 """Characters that are parsed in one go (some 15 ms): a long text comes to the screen in several frames."""
 
@@ -55,9 +60,9 @@ class Section:
     def forget(self) -> None:
         """Let go of the blocks."""
         self.built = False
-        self.blocks: list[Block] = []
-        self.heights = Heights()
-        self.measured: list[bool] = []
+        self.blocks = _NO_BLOCKS
+        self.heights = _NO_HEIGHTS
+        self.measured = _NOT_MEASURED
         self._card = _NO_CARD
         self._body_at = 0
         self._drop_body()
@@ -95,6 +100,8 @@ class Section:
 
         Blocks that stay equal stay the same objects. A long text is parsed by slices, one at each call.
         """
+        if not self.built:
+            self.blocks, self.heights, self.measured = [], Heights(), []
         if self.width != width:
             self.width = width
             self.heights = Heights(block.gap + block.estimate(width) for block in self.blocks)
@@ -115,6 +122,10 @@ class Section:
         """Say how many rows the block at `index` really has, gap included."""
         self.heights.set(index, rows)
         self.measured[index] = True
+
+    def unmeasure(self) -> None:
+        """Blocks take other numbers of rows now: what was measured is an estimate again."""
+        self.measured = [False] * len(self.blocks)
 
     def _drop_body(self) -> None:
         self._stream: MarkdownStream | None = None

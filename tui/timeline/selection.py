@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _BITS = 20
 _MASK = (1 << _BITS) - 1
-_WORD = re.compile(r"\w+(?:[-.'’/@:]\w+)*|\S")
+_WORD = re.compile(r"\w+://[^\s<>\"')\]]*[\w/=&]|\w+(?:[-.'’/@:]\w+)*|\S")
 
 
 def row_code(position: Position) -> int:
@@ -81,12 +82,30 @@ def line_text(line: Line, left: int, right: int | None) -> str | None:
     return lead + shown if shown or lead.strip() else ""
 
 
-def word_at(line: Line, character: int) -> tuple[int, int] | None:
-    """Where the word begins and ends that holds a character of the row."""
-    for match in _WORD.finditer(line.text, line.skip):
-        if match.start() <= character < match.end():
-            return match.span()
-    return None
+def joined(lines: Sequence[Line]) -> tuple[str, list[int]]:
+    """The text of rows without decoration, wrapped lines whole again, and where in it each row begins."""
+    text, starts = "", list[int]()
+    for line in lines:
+        text += line.joint
+        starts.append(len(text))
+        text += line.text[line.skip :]
+    return text, starts
+
+
+def word_selection(document: Document, position: Position, character: int) -> Selection | None:
+    """A selection of the word that holds a character of a row, even if it is broken over several."""
+    lines = document.lines(position.section, position.block)
+    text, starts = joined(lines)
+    skip = lines[position.row].skip
+    at = starts[position.row] + character - skip
+    match = next((each for each in _WORD.finditer(text) if each.start() <= at < each.end()), None)
+    if match is None or character < skip:
+        return None
+    ends: list[Offset] = []
+    for end, inside in ((match.start(), match.start()), (match.end(), match.end() - 1)):
+        row = bisect_right(starts, inside) - 1
+        ends.append(Offset(end - starts[row] + lines[row].skip + GUTTER, row_code(position._replace(row=row))))
+    return Selection(*ends)
 
 
 def block_selection(document: Document, position: Position) -> Selection:

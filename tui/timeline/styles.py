@@ -49,6 +49,8 @@ _STYLES = {
     "argument": "color: $text-muted;",
     "key": "color: $text-secondary;",
     "output": "color: $text-muted;",
+    "added": "color: $text-success;",
+    "removed": "color: $text-error;",
     "running": "color: $warning;",
     "done": "color: $success;",
     "failed": "color: $error;",
@@ -59,6 +61,8 @@ _STYLES = {
     "gap": "color: $text-warning; text-style: bold;",
     "more": "color: $text-primary;",
     # -- state
+    "found": "color: $text-warning; background: $panel; text-style: underline;",
+    "found-here": "color: $background; background: $warning; text-style: bold;",
     "cursor": "color: $accent;",
 }
 

@@ -1,6 +1,6 @@
 """The timeline widget: what a person can do in a conversation.
 
-Move a cursor from block to block, open and close what is folded, follow links, select and copy text.
+Move a cursor from block to block, open and close what is folded, find a text, follow links, select and copy text.
 """
 
 from __future__ import annotations
@@ -10,63 +10,73 @@ from typing import ClassVar
 
 from rich.cells import set_cell_size
 from textual import events
-from textual.binding import Binding, BindingType
-from textual.geometry import Offset
+from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import var
 from textual.selection import Selection
 
 from bus.entities import (
     Citations,
-    CodeInterpreter,
     Entity,
     Failure,
-    FileSearch,
     GapMarker,
     Interruption,
-    McpCall,
     ModeSwitch,
     Notice,
-    Thinking,
-    ToolUse,
     TurnSummary,
     UnknownEvent,
-    WebSearch,
 )
+from tui.bindings import bind
 from tui.markdown.text import Link, Toggle
-from tui.timeline.document import Position
-from tui.timeline.feed import Feed
+from tui.timeline.copying import block_text, code_at, message_text
+from tui.timeline.finding import FindingView
 from tui.timeline.palette import GUTTER
-from tui.timeline.section import Section
-from tui.timeline.selection import block_selection, row_code, selected_text, word_at
+from tui.timeline.selection import block_selection, selected_text, word_selection
 from tui.timeline.styles import COMPONENT_CLASSES, DEFAULT_CSS
 
-THINKING, TOOL, RETRY = "thinking", "tool", "retry"
-"""Parts of cards that a click or a key toggles; `retry` asks instead."""
-
-TOOL_ENTITIES = (ToolUse, CodeInterpreter, McpCall, WebSearch, FileSearch)
+RETRY = "retry"
+"""The part of a card that asks instead of opening."""
 
 ASIDES = (Notice, ModeSwitch, Citations, TurnSummary, GapMarker, UnknownEvent)
 """What may stand behind the end of the last turn."""
 
+RIGHT_BUTTON = 3
 
-class TimelineView(Feed, can_focus=True):
+
+class TimelineView(FindingView, can_focus=True):
     """A conversation to look at: `show` changes, `following` its end, `plain_lines` of what is on the screen."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENT_CLASSES
     DEFAULT_CSS = DEFAULT_CSS
     BINDING_GROUP_TITLE = "Timeline"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "cursor_up", "Previous block", show=False),
-        Binding("down", "cursor_down", "Next block", show=False),
-        Binding("left_square_bracket", "previous_entity", "Previous message", show=False),
-        Binding("right_square_bracket", "next_entity", "Next message", show=False),
-        Binding("enter", "toggle_at_cursor", "Open or close", show=False),
-        Binding("r", "retry", "Retry", show=False),
-        Binding("pageup", "page_up", "Page up", show=False),
-        Binding("pagedown", "page_down", "Page down", show=False),
-        Binding("home", "scroll_home", "Beginning", show=False),
-        Binding("end", "scroll_end", "Follow", show=False),
+        bind("block_up", "cursor_up"),
+        bind("block_down", "cursor_down"),
+        bind("open", "open_at_cursor"),
+        bind("menu", "ask_at_cursor('')"),
+        bind("copy_block", "ask_at_cursor('copy_block')"),
+        bind("copy_message", "ask_at_cursor('copy_message')"),
+        bind("edit_message", "ask_at_cursor('edit')"),
+        bind("details", "ask_at_cursor('details')"),
+        bind("message_up", "jump('message', -1)"),
+        bind("message_down", "jump('message', 1)"),
+        bind("tool_up", "jump('tool', -1)"),
+        bind("tool_down", "jump('tool', 1)"),
+        bind("error_up", "jump('error', -1)"),
+        bind("error_down", "jump('error', 1)"),
+        bind("timeline_top", "scroll_home"),
+        bind("timeline_end", "scroll_end"),
+        bind("everything", "toggle_everything"),
+        bind("wrap", "toggle_wrap"),
+        bind("code_left", "scroll_code(-1)"),
+        bind("code_right", "scroll_code(1)"),
+        bind("search", "search"),
+        bind("hit_down", "find_next(1)"),
+        bind("hit_up", "find_next(-1)"),
+        bind("end_search", "end_search"),
+        bind("ask_again", "retry"),
+        bind("timeline_page_up", "page_up"),
+        bind("timeline_page_down", "page_down"),
     ]
 
     @dataclass
@@ -81,16 +91,44 @@ class TimelineView(Feed, can_focus=True):
 
         entity: Entity
 
+    @dataclass
+    class BlockChosen(Message):
+        """Something is to be done with a block of `entity`: `what` names it, empty: ask.
+
+        `text` is the block as it was written, `code` if it is code; `message` is all of the entity.
+        """
+
+        entity: Entity
+        what: str
+        text: str
+        message: str
+        code: bool
+
+    class SearchWanted(Message):
+        """Somebody wants to look for a text."""
+
+    class SearchEnded(Message):
+        """Nothing is looked for any more."""
+
     can_retry: var[bool] = var(True, init=False)
     """An answer that was cut off may be asked for again from here."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._open_everywhere: frozenset[str] = frozenset()
         self._links: list[str] = []
         self._link_ids: dict[str, int] = {}
 
-    # -- opening and closing -----------------------------------------------------------------------------------
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys of a search are free while there is none."""
+        if action in ("find_next", "end_search"):
+            return self.search is not None
+        if action == "scroll_code":
+            return not self.document.wraps_code
+        if action == "toggle_wrap":
+            return self.search is None
+        return True
+
+    # -- links and clicks --------------------------------------------------------------------------------------
 
     def action_of(self, action: Link | Toggle, section: int) -> str:
         """Clicks carry numbers alone: no text of a conversation is ever part of an action."""
@@ -107,32 +145,15 @@ class TimelineView(Feed, can_focus=True):
         """Ask for a link to be opened."""
         self.post_message(self.LinkActivated(self._links[link]))
 
-    def action_toggle_part(self, serial: int, part: str) -> None:
-        """Open or close a part of the section with this serial number (`part` in hexadecimal)."""
-        for index, section in enumerate(self.document.sections):
-            if section.serial == serial:
-                self._toggle(index, bytes.fromhex(part).decode())
-                return
+    def toggle(self, index: int, part: str) -> None:
+        """Open or close a part of a section, or ask again."""
+        if part != RETRY:
+            super().toggle(index, part)
+        # The row that was clicked may be older than what has come since.
+        elif self.document.sections[index].entity.id == self.retry_at:
+            self.action_retry()
 
-    def action_toggle_at_cursor(self) -> None:
-        """Open or close what the cursor is on."""
-        if self._settled_cursor() is None or self.cursor is None:
-            return
-        section, block = self.cursor
-        part = self._part_at(section, block)
-        if part is None:
-            return
-        self._toggle(section, part)
-        if block >= len(self.document.sections[section].blocks):
-            self._move_cursor((section, 0))
-
-    def action_toggle_thinking(self) -> None:
-        """Open or close all thinking."""
-        self._toggle_all(THINKING, (Thinking,))
-
-    def action_toggle_tools(self) -> None:
-        """Open or close the output of all tools."""
-        self._toggle_all(TOOL, TOOL_ENTITIES)
+    # -- retry -------------------------------------------------------------------------------------------------
 
     def action_retry(self) -> None:
         """Ask for the last answer again, if it was cut off."""
@@ -160,125 +181,46 @@ class TimelineView(Feed, can_focus=True):
                 return None
         return None
 
-    def opened_parts(self, section: Section) -> frozenset[str]:
-        """The open parts of a card: what is open everywhere, but for what was toggled here."""
-        return self._open_everywhere ^ section.toggled
+    # -- what is done with a block -----------------------------------------------------------------------------
 
-    def _toggle(self, index: int, part: str) -> None:
-        section = self.document.sections[index]
-        if part == RETRY:
-            # The row that was clicked may be older than what has come since.
-            if section.entity.id == self.retry_at:
-                self.action_retry()
-            return
-        section.toggled ^= {part}
-        self.keep_place()
-        self.document.update(index)
+    def action_open_at_cursor(self) -> None:
+        """Open or close what the cursor is on; where there is nothing to open, ask what to do with it."""
+        if not self.action_toggle_at_cursor():
+            self.action_ask_at_cursor("")
+
+    def action_ask_at_cursor(self, what: str) -> None:
+        """Have something done with the block that the cursor is on; without a cursor, put it on the screen."""
+        cursor = self.entered_cursor()
+        if cursor is not None:
+            entity = self.document.sections[cursor[0]].entity
+            text, is_code = block_text(self.document, *cursor), bool(code_at(self.document, *cursor))
+            self.post_message(self.BlockChosen(entity, what, text, message_text(entity), is_code))
+
+    def action_search(self) -> None:
+        """Ask for a text to look for."""
+        self.post_message(self.SearchWanted())
+
+    def action_end_search(self) -> None:
+        """Look no further, and stay here."""
+        self.end_search(stay=True)
+
+    def end_search(self, *, stay: bool) -> None:
+        """Look no further; `stay` here, or go back to where the reader was."""
+        super().end_search(stay=stay)
+        self.post_message(self.SearchEnded())
+
+    def action_toggle_wrap(self) -> None:
+        """Long lines of code wrap, or are scrolled sideways."""
+        self.document.show_code(wraps=not self.document.wraps_code, left=0)
         self.sync()
-        self.follow_if_at_end()
+        how = "wrap" if self.document.wraps_code else "scroll: ← and →"
+        self.notify(f"Long lines of code {how}.", timeout=3)
 
-    def _toggle_all(self, part: str, kinds: tuple[type[Entity], ...]) -> None:
-        self._open_everywhere ^= {part}
-        was_following = self.following
-        for index, section in enumerate(self.document.sections):
-            if isinstance(section.entity, kinds):
-                section.toggled -= {part}
-                self.document.update(index)
-        if was_following:
-            self.follow()
-        else:
-            self.sync()
-
-    def _part_at(self, section: int, block: int) -> str | None:
-        """What Enter toggles at a block: what a click on it would, else the card's main part."""
-        for line in self.document.lines(section, block):
-            for run in line.runs:
-                if isinstance(run.action, Toggle):
-                    return run.action.part
-        match self.document.sections[section].entity:
-            case Thinking():
-                return THINKING
-            case ToolUse() | CodeInterpreter() | McpCall() | WebSearch() | FileSearch() | UnknownEvent():
-                return TOOL
-            case _:
-                return None
-
-    # -- the cursor --------------------------------------------------------------------------------------------
-
-    def action_cursor_down(self) -> None:
-        """The next block; a block higher than the screen is scrolled through first."""
-        cursor = self._entered_cursor()
-        if cursor is None:
-            return
-        section, block = cursor
-        below = self._bottom_of(section, block) - self.size.height
-        if below > 0:
-            self.scroll_rows(min(below, self.size.height // 2))
-            return
-        self._move_cursor(next(self.document.blocks_after(section, block), None))
-
-    def action_cursor_up(self) -> None:
-        """The block before; a block higher than the screen is scrolled through first."""
-        cursor = self._entered_cursor()
-        if cursor is None:
-            return
-        section, block = cursor
-        above = -self._top_of(section, block)
-        if above > 0:
-            self.scroll_rows(-min(above, self.size.height // 2))
-            return
-        self._move_cursor(next(self.document.blocks_before(section, block), None))
-
-    def action_next_entity(self) -> None:
-        """The first block of the next entity."""
-        if cursor := self._entered_cursor():
-            self._move_cursor(next(self.document.blocks_after(cursor[0] + 1, -1), None))
-
-    def action_previous_entity(self) -> None:
-        """The first block of this entity, or of the one before."""
-        if cursor := self._entered_cursor():
-            section, block = cursor
-            before = next(self.document.blocks_before(section, 0 if block == 0 else 1), None)
-            if before is not None:
-                self._move_cursor(next(self.document.blocks_after(before[0], -1), None))
-
-    def _entered_cursor(self) -> tuple[int, int] | None:
-        """Where the cursor is; if there was none, it is put at the last block on the screen, and goes no further."""
-        cursor = self._settled_cursor()
-        if cursor is None and self.window.rows:
-            last = self.window.rows[-1].position
-            self._move_cursor((last.section, last.block))
-        return cursor
-
-    def _settled_cursor(self) -> tuple[int, int] | None:
-        """Where the cursor is now: its block may have gone, with a card that was closed."""
-        if self.cursor is None:
-            return None
-        position = self.document.settled(Position(*self.cursor))
-        self.cursor = (position.section, position.block) if position.section < len(self.document.sections) else None
-        return self.cursor
-
-    def _move_cursor(self, block: tuple[int, int] | None) -> None:
-        if block is None:
-            return
-        self.cursor = block
-        top, bottom, height = self._top_of(*block), self._bottom_of(*block), self.size.height
-        if top < 0:
-            self.scroll_rows(top)
-        elif bottom > height:
-            self.scroll_rows(min(top, bottom - height))
-        else:
-            self.sync()
-
-    def _top_of(self, section: int, block: int) -> int:
-        """The screen row at which a block begins, below its gap."""
-        gap = self.document.sections[section].blocks[block].gap
-        self.document.lines(section, block)
-        return self.document.row_of(Position(section, block, gap)) - self.document.row_of(self.top)
-
-    def _bottom_of(self, section: int, block: int) -> int:
-        rows = len(self.document.lines(section, block))
-        return self.document.row_of(Position(section, block, rows)) - self.document.row_of(self.top)
+    def action_scroll_code(self, step: int) -> None:
+        """Scroll long lines of code sideways, by a quarter of the screen."""
+        left = max(self.document.code_left + step * max(self.size.width // 4, 8), 0)
+        self.document.show_code(wraps=False, left=left)
+        self.sync()
 
     def on_focus(self) -> None:
         """Show the cursor."""
@@ -286,6 +228,7 @@ class TimelineView(Feed, can_focus=True):
 
     def on_blur(self) -> None:
         """Hide the cursor."""
+        self.is_pointing = False
         self.sync()
 
     def action_page_up(self) -> None:
@@ -311,9 +254,12 @@ class TimelineView(Feed, can_focus=True):
         event.prevent_default()
         if event.y < len(self.window.rows):
             position = self.window.rows[event.y].position
-            if event.chain == 1:
+            if event.chain == 1 or event.button == RIGHT_BUTTON:
                 self.cursor = (position.section, position.block)
                 self.sync()
+                if event.button == RIGHT_BUTTON:
+                    self.action_ask_at_cursor("")
+                    return
             elif event.chain == 2:
                 self._select_word(event.y, event.x)
             else:
@@ -323,8 +269,6 @@ class TimelineView(Feed, can_focus=True):
     def _select_word(self, y: int, x: int) -> None:
         row = self.window.rows[y]
         character = len(set_cell_size(row.line.text, max(x - GUTTER, 0)))
-        word = word_at(row.line, character)
-        if word is not None:
-            code = row_code(row.position)
-            start, end = (Offset(character + GUTTER, code) for character in word)
-            self.screen.selections = {self: Selection(start, end)}
+        selection = word_selection(self.document, row.position, character)
+        if selection is not None:
+            self.screen.selections = {self: selection}

@@ -26,7 +26,7 @@ from tui.timeline.document import Document, Position
 from tui.timeline.palette import GUTTER, MARGIN, Palette
 from tui.timeline.scrollbar import show_place
 from tui.timeline.section import Section
-from tui.timeline.window import Window
+from tui.timeline.window import Mark, Window
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -66,6 +66,8 @@ class Viewport(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.me: str | None = None
         self.cursor: tuple[int, int] | None = None
+        self.is_pointing = False
+        """The cursor shows although the focus is elsewhere: a jump put it there."""
         self.clock: Callable[[], int] = _now_ms
         self.document = Document(self._look)
         self.window = Window(self.document)
@@ -110,7 +112,7 @@ class Viewport(ScrollView, can_focus=True):
         if not self.following and len(self.window.rows) < size.height:
             # Something below went away: the end is not in the middle of the screen.
             self.top = document.moved(document.end(), 1 - size.height)
-            changed = self._fill()
+            changed = sorted({*changed, *self._fill()})
         document.hurried = False
         self._stale = False
         row = document.row_of(self.top)
@@ -130,9 +132,14 @@ class Viewport(ScrollView, can_focus=True):
             self.top,
             self.scrollable_content_region.size,
             self.palette,
-            cursor=self.cursor if self.has_focus else None,
+            marks=self.marks_of,
+            cursor=self.cursor if self.has_focus or self.is_pointing else None,
             selection=None if selection is None else (selection, self.selection_style),
         )
+
+    def marks_of(self, section: int, block: int) -> dict[int, tuple[Mark, ...]]:
+        """By row of a block, what is to be marked."""
+        return {}
 
     @property
     def palette(self) -> Palette:

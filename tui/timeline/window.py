@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import NamedTuple
 
 from rich.style import Style
@@ -25,6 +26,18 @@ class Row(NamedTuple):
     position: Position
 
 
+class Mark(NamedTuple):
+    """Characters `start` to `end` of a row's text, to be shown in a style of the palette."""
+
+    start: int
+    end: int
+    style: str
+
+
+Marks = Callable[[int, int], dict[int, tuple[Mark, ...]]]
+"""For a section and a block: by row, what is marked in it."""
+
+
 class Window:
     """Strips for the rows of a document, kept by line, place and look."""
 
@@ -32,7 +45,7 @@ class Window:
         self.rows: list[Row] = []
         self.drawn = 0
         self._document = document
-        self._strips: OrderedDict[tuple[Line, int, int, int, bool], Strip] = OrderedDict()
+        self._strips: OrderedDict[tuple[Line, int, int, int, bool, tuple[Mark, ...]], Strip] = OrderedDict()
 
     def clear(self) -> None:
         """Forget all strips: the colours changed."""
@@ -45,15 +58,20 @@ class Window:
         size: tuple[int, int],
         palette: Palette,
         *,
+        marks: Marks,
         cursor: tuple[int, int] | None = None,
         selection: tuple[Selection, Style] | None = None,
     ) -> list[int]:
         """Make the rows of a screen of `size` (width, height) from `top` on; return which of them changed."""
         width, height = size
         rows: list[Row] = []
+        block, marked = (-1, -1), dict[int, tuple[Mark, ...]]()
         for position, line in self._lines(top, height):
-            is_cursor = cursor == (position.section, position.block) and bool(line.runs)
-            strip = self._strip(line, position, width, palette, is_cursor=is_cursor)
+            if position[:2] != block:
+                block = position[:2]
+                marked = marks(*block)
+            is_cursor = cursor == block and bool(line.runs)
+            strip = self._strip(line, position, width, palette, marked.get(position.row, ()), is_cursor=is_cursor)
             if selection is not None:
                 strip = self._selected(strip, line, position, *selection)
             rows.append(Row(strip, line, position))
@@ -77,15 +95,27 @@ class Window:
                     break
         return found[:height]
 
-    def _strip(self, line: Line, position: Position, width: int, palette: Palette, *, is_cursor: bool) -> Strip:
+    def _strip(
+        self,
+        line: Line,
+        position: Position,
+        width: int,
+        palette: Palette,
+        marks: tuple[Mark, ...],
+        *,
+        is_cursor: bool,
+    ) -> Strip:
         code = row_code(position)
         serial = self._document.sections[position.section].serial
-        key = (line, serial, code, width, is_cursor)
+        key = (line, serial, code, width, is_cursor, marks)
         kept = self._strips.get(key)
         if kept is not None:
             self._strips.move_to_end(key)
             return kept
-        strip = palette.strip(line, width, serial, cursor=is_cursor).apply_offsets(0, code)
+        strip = palette.strip(line, width, serial, cursor=is_cursor)
+        for mark in marks:
+            strip = highlighted(strip, GUTTER + mark.start, GUTTER + mark.end, palette.style(mark.style))
+        strip = strip.apply_offsets(0, code)
         self.drawn += 1
         self._strips[key] = strip
         if len(self._strips) > KEPT_STRIPS:

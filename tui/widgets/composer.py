@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import shlex
-import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import getters, on, work
-from textual.app import App, ComposeResult, SuspendNotSupported
+from textual.app import App, ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
 from bus.session import Queue
-from tui import attaching, commands, paths
+from tui import attaching, commands
 from tui.drafts import Drafts, History
+from tui.editor import edited
 from tui.widgets.prompt import Prompt
 from tui.widgets.queue import QueuePanel
 from tui.widgets.suggestions import Suggestion, Suggestions
@@ -199,30 +196,9 @@ class Composer(Vertical):
 
     def open_editor(self) -> None:
         """Write the prompt in $VISUAL or $EDITOR. The text comes back when the editor ends well."""
-        wanted = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        try:
-            editor = shlex.split(wanted)
-        except ValueError:  # a quote without its end
-            editor = []
-        if not editor:
-            self.notify(f"{wanted!r} is not a command that starts an editor. Set $VISUAL or $EDITOR.", severity="error")
-            return
-        handle, name = tempfile.mkstemp(prefix="riffle-", suffix=".md")  # mkstemp makes it 0600
-        path = Path(name)
-        try:
-            os.close(handle)
-            paths.write_private(path, self.prompt.text)
-            with self.app.suspend():
-                done = subprocess.run([*editor, name], check=False)
-            if done.returncode == 0:
-                self.prompt.set_text(path.read_text(encoding="utf-8", errors="replace").rstrip("\n"))
-        except SuspendNotSupported:
-            self.notify("This terminal cannot be lent to an editor.", severity="warning")
-        except OSError as error:
-            message = f"The editor {editor[0]!r} does not start ({error.strerror}). Set $VISUAL or $EDITOR."
-            self.notify(message, severity="error")
-        finally:
-            path.unlink(missing_ok=True)
+        text = edited(self.app, self.prompt.text)
+        if text is not None:
+            self.prompt.set_text(text.rstrip("\n"))
 
 
 def _command(command: commands.Command) -> Suggestion:

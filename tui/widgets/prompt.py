@@ -10,12 +10,13 @@ from typing import ClassVar
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 
 from tui.attaching import dropped
+from tui.bindings import bind
 from tui.clean import clean
 from tui.drafts import History
-from tui.keys import bind
 
 PASTE_GUARD_SECONDS = 0.08
 """An Enter that comes this soon after a paste belongs to it: a paste that breaks out of its brackets sends nothing."""
@@ -37,6 +38,7 @@ class Prompt(TextArea):
         bind("top", "screen.top"),
         bind("follow", "screen.follow_end"),
         bind("copy", "screen.copy_answer"),
+        bind("into_timeline", "into_timeline"),
     ]
 
     @dataclass
@@ -50,6 +52,9 @@ class Prompt(TextArea):
 
     class Left(Message):
         """The person wants to quit."""
+
+    class Away(Message):
+        """The person wants to read in the timeline."""
 
     @dataclass
     class Suggesting(Message):
@@ -86,9 +91,13 @@ class Prompt(TextArea):
             event.prevent_default()
             await self.run_action(active.binding.action)
 
+    def render_line(self, y: int) -> Strip:
+        """A row. Where there is no room for one column, nothing: the toolkit would divide by it."""
+        return super().render_line(y) if self.content_size.width > 0 else Strip.blank(self.size.width)
+
     def set_text(self, text: str) -> None:
-        """Replace what stands here, with the cursor at its end."""
-        self.text = text
+        """Replace what stands here, with the cursor at its end. It may be a file's name, or somebody else's prompt."""
+        self.text = clean(text)
         self.move_cursor(self.document.end)
 
     def action_submit(self) -> None:
@@ -108,6 +117,13 @@ class Prompt(TextArea):
         """Start a new line."""
         self.insert("\n")
         self.scroll_cursor_visible()
+
+    def action_into_timeline(self) -> None:
+        """From an empty prompt into the timeline; else select, as everywhere."""
+        if self.text:
+            self.action_cursor_up(select=True)
+        else:
+            self.post_message(self.Away())
 
     def action_complete(self) -> None:
         """Take the completion; without one, let the focus go on."""

@@ -54,7 +54,8 @@ def left_segments(facts: Facts) -> list[Segment]:
     if facts.playing is not None:
         return _playing(facts.playing)
     if facts.connection.status == "denied":
-        return [Segment(_why(facts) or "access denied", "$text-error", 2, shrinks=True)]
+        why = Segment(_why(facts) or "access denied", "$text-error", 2, shrinks=True)
+        return [why, Segment("F5 tries again", "$text-muted", 1)] if facts.connection.retry_at else [why]
     if facts.answering_seconds is not None:
         return _answering(facts)
     if facts.engine_lost:
@@ -102,6 +103,8 @@ def right_segments(facts: Facts) -> list[Segment]:
     if not facts.following:
         text = f"{facts.new_below} new ↓" if facts.new_below else "scrolled ↓"
         segments.append(Segment(text, "$text-accent", 1))
+    if facts.earlier:
+        segments.append(Segment(f"{facts.earlier:,} earlier ↑", "$text-muted", 3))
     if facts.playing is None:
         if facts.connection.status == "live" and facts.connection.detail:
             segments.append(Segment(f"durable: {clean_line(facts.connection.detail)}", "$text-muted", 6))

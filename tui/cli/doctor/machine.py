@@ -38,6 +38,8 @@ def models(ctx: Context) -> Iterator[Finding]:
         yield Finding("note", "no key set for", ", ".join(without))
     for name in ctx.config.providers:
         yield _provider(name, ctx)
+    for name, profile in ctx.config.profiles.items():
+        yield Finding("ok", f"profiles.{name}", profile.model or "with any model")
     try:
         check(ctx.model, os.environ, ctx.config.providers)
     except EngineError as error:

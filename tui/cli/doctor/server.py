@@ -13,6 +13,7 @@ from bus.durability import Durability
 from bus.errors import BusError
 from bus.redis.address import Address, parse_address
 from bus.redis.health import Reach, ServerInfo, confirms, durability_shown, is_weaker
+from bus.redis.words import as_kind
 from bus.redis_binary import choose_binary
 from bus.server import has_keeper, server_folder
 from tui.cli.context import Context, open_store
@@ -46,14 +47,39 @@ async def server(ctx: Context) -> list[Finding]:
     try:
         async with open_store(ctx) as store:
             findings += _keeper(ctx)
-            whose = "riffle's own" if ctx.embedded else f"from {ctx.config.sources['redis.url']}"
+            whose = "riffle's own" if ctx.embedded else _from(ctx.config.sources["redis.url"])
             findings.append(Finding("ok", "address", f"{store.safe_url} ({whose})"))
             address, info = parse_address(store.url), await store.server_info()
             findings += set_up(info, ctx.config.durability, address)
-            findings += access(await store.reach(), address)
+            if not _is_only_a_part(info, address):
+                findings += [await _rights(store), *access(await store.reach(), address)]
     except BusError as error:
         return [*findings, Finding("bad", "connection", str(error), error.hint)]
     return findings
+
+
+def _is_only_a_part(info: ServerInfo, address: Address) -> bool:
+    """Whether this is a sentinel or one node of a cluster, which riffle cannot use alone."""
+    return info.watches is not None or bool(info.cluster and address.kind != "cluster")
+
+
+def _from(source: str) -> str:
+    return "from the command line" if source == "command line" else f"from {source}"
+
+
+async def _rights(store: Store) -> Finding:
+    """What the user may do whom riffle is logged in as."""
+    match await store.role():
+        case "engine":
+            return Finding("ok", "user", f"{store.user} may watch, ask and answer")
+        case "viewer":
+            fix = "To ask and answer, be a user that is made by: riffle doctor --acl engine"
+            return Finding("note", "user", f"{store.user} may only watch", fix)
+        case "producer":
+            return Finding("note", "user", f"{store.user} may only write events of its own, and reads none")
+        case None:
+            fix = "Name a session that it has the right to, or ask for more rights."
+            return Finding("note", "user", f"{store.user} may neither read nor write sessions in general", fix)
 
 
 async def warn(store: Store, ctx: Context) -> None:
@@ -82,6 +108,9 @@ def set_up(info: ServerInfo, chosen: Durability, address: Address) -> Iterator[F
     if not info.version:
         yield Finding("note", "server", "this user may not see how it is set up")
         return
+    if info.watches is not None:
+        yield _sentinel(info.watches, address)
+        return
     if info.numbers < (6, 2):
         yield Finding("bad", "version", info.version, "riffle needs Redis 6.2 or newer.")
     else:
@@ -89,7 +118,8 @@ def set_up(info: ServerInfo, chosen: Durability, address: Address) -> Iterator[F
     yield from _durability(info, chosen, address)
     yield from _memory(info, address)
     if info.role not in ("master", ""):
-        yield Finding("bad", "role", info.role, "Use the address of the master: a replica cannot be written to.")
+        role = "replica" if info.role == "slave" else info.role
+        yield Finding("bad", "role", role, "Use the address of the master: a replica cannot be written to.")
     if info.cluster:
         yield _cluster(info, address)
     yield Finding("ok", "clients", str(info.clients))
@@ -107,6 +137,8 @@ def _durability(info: ServerInfo, chosen: Durability, address: Address) -> Itera
         if chosen.level == "disk":
             fix += f" && {cli} CONFIG SET appendfsync always"
         yield Finding("bad", "durability", f"{shown}: {SURVIVES[info.durability]}", fix)
+    elif info.durability == "memory" == chosen.level:
+        yield Finding("ok", "durability", f"memory, as chosen: {SURVIVES['memory']}")
     elif info.durability == "memory":
         yield Finding("odd", "durability", f"memory: {SURVIVES['memory']}", f"{cli} CONFIG SET appendonly yes")
     else:
@@ -144,10 +176,16 @@ def _memory(info: ServerInfo, address: Address) -> Iterator[Finding]:
 def _cluster(info: ServerInfo, address: Address) -> Finding:
     if info.cluster != "ok":
         return Finding("bad", "cluster", "it is down", f"{redis_cli(address)} CLUSTER NODES shows which nodes failed.")
-    if address.kind != "cluster":
-        url = f"redis{'s' if address.tls else ''}+cluster://{','.join(map(str, address.places))}"
-        return Finding("odd", "cluster", "this is one node of it", f"Use it as one: {url}")
+    if _is_only_a_part(info, address):
+        found = "this is one node of a cluster, which has only a part of the sessions"
+        return Finding("bad", "cluster", found, f"Use the address of the cluster: {as_kind('cluster', address.safe)}")
     return Finding("ok", "cluster", "all slots are served")
+
+
+def _sentinel(services: tuple[str, ...], address: Address) -> Finding:
+    urls = [f"{as_kind('sentinel', address.safe)}/{service}" for service in services or ("SERVICE",)]
+    found = "this is a sentinel: it knows where conversations are, and holds none"
+    return Finding("bad", "server", found, f"Use the address of the service: {' or '.join(urls)}")
 
 
 def access(reach: Reach, address: Address) -> Iterator[Finding]:

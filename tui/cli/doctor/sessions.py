@@ -32,10 +32,14 @@ async def sessions(ctx: Context) -> list[Finding]:
     return [_in_redis(kept, info, ctx), *_in_files(kept, ctx), *_largest(kept), *broken, *_undone(ctx)]
 
 
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count:,} sessions"
+
+
 def _in_redis(kept: Kept, info: ServerInfo, ctx: Context) -> Finding:
     sizes = [size for _, size in kept.in_redis]
     held = sum(size or 0 for size in sizes)
-    found = f"{len(sizes):,} sessions"
+    found = _sessions(len(sizes))
     if None not in sizes:
         found += f", {size_text(held)}"
     share = info.used_memory > MUCH_SHARE * info.maxmemory if info.maxmemory else False
@@ -54,7 +58,7 @@ def _in_files(kept: Kept, ctx: Context) -> Iterator[Finding]:
         yield Finding("note", "in files", "none: only out of riffle's own Redis do sessions move to files")
         return
     size = size_text(sum(file.size for file in kept.in_files))
-    yield Finding("ok", "in files", f"{len(kept.in_files):,} sessions, {size}, in {ctx.archive}")
+    yield Finding("ok", "in files", f"{_sessions(len(kept.in_files))}, {size}, in {ctx.archive}")
     when = f"{days} days after the last word in it" if days else "never (retention.after_days = 0)"
     yield Finding("ok" if days else "note", "moved to a file", when)
 

@@ -18,6 +18,12 @@ PREVIEW_ROWS = 4
 OPEN_ROWS = 60
 """Lines of a result in an open card, before somebody asks for all of it."""
 
+PREVIEW_COLUMNS = 120
+"""So many characters are one line when it is counted how much of a long one to show."""
+
+PIECE = 4096
+"""Characters of one line that are laid out at once."""
+
 OUTPUT_ROWS = 40
 """Lines in one block: a long result is many blocks, so that only what is seen is laid out."""
 
@@ -94,15 +100,25 @@ def head(
 def output(text: str, look: Look, part: str, rows: int, *, style: str = "output", indent: int = 2) -> list[Block]:
     """The first `rows` lines of a text (all of it, if `part` is open), and how many more there are."""
     lines = clean(text).expandtabs(4).rstrip("\n").split("\n")
-    if f"{part}:all" in look.opened or len(lines) <= rows + 1:
-        return list(_chunks(lines, style, indent))
-    hidden = len(lines) - rows
-    return [*_chunks(lines[:rows], style, indent), more(hidden, part, indent)]
+    if f"{part}:all" in look.opened:
+        pieces = [line[at : at + PIECE] for line in lines for at in range(0, len(line) or 1, PIECE)]
+        return _chunks(pieces, style, indent)
+    shown = lines if len(lines) <= rows + 1 else lines[:rows]
+    # A line may be longer than a screen holds.
+    most = rows * PREVIEW_COLUMNS
+    left_out = sum(max(len(line) - most, 0) for line in shown)
+    blocks = _chunks([line if len(line) <= most else f"{line[:most]} …" for line in shown], style, indent)
+    if len(shown) < len(lines):
+        blocks.append(more(len(lines) - len(shown), part, indent))
+    elif left_out:
+        blocks.append(more(left_out, part, indent, "characters"))
+    return blocks
 
 
-def more(hidden: int, part: str, indent: int = 2) -> Block:
-    """The line that stands for `hidden` lines; a click shows them."""
-    return Words(0, (Run(f"… {hidden:,} more lines", "more", Toggle(f"{part}:all")),), *_indents(indent))
+def more(hidden: int, part: str, indent: int = 2, what: str = "lines") -> Block:
+    """The line that stands for `hidden` lines or characters; a click shows them."""
+    said = f"… {hidden:,} more {what if hidden > 1 else what.removesuffix('s')} · show all"
+    return Words(0, (Run(said, "more", Toggle(f"{part}:all")),), *_indents(indent))
 
 
 def note(text: str, style: str, look: Look, *, mark: str = "", mark_style: str = "", gap: int | None = None) -> Words:

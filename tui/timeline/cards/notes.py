@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
 from bus.entities import (
     Citations,
     Failure,
@@ -13,14 +17,40 @@ from bus.entities import (
     UnknownEvent,
 )
 from tui.clean import clean_line
-from tui.markdown.blocks import Block
+from tui.markdown.blocks import MEASURE, Block
 from tui.markdown.inline import openable
-from tui.markdown.text import Run, Toggle
+from tui.markdown.text import Line, Run, Toggle, wrap
 from tui.timeline.blocks import Head, Words
 from tui.timeline.cards.base import OPEN_ROWS, Card, Look, duration, note, output
 
+LEAST_WAIT_MS = 50
+"""A shorter wait for the first token would be said as 0.0 s."""
+
 _NOTICE_MARKS = {"retry": ("↻", "warning"), "pause": ("⏸", "warning")}
 _LEVEL_STYLES = {"error": "error", "fatal": "error", "panic": "error", "warn": "warning", "warning": "warning"}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts(Block):
+    """Short facts in a row. A line ends between two of them, never in one."""
+
+    facts: tuple[str, ...]
+
+    def lines(self, width: int) -> list[Line]:
+        """As many facts in each line as go in."""
+        rows: list[str] = []
+        for fact in self.facts:
+            joined = f"{rows[-1]} · {fact}" if rows else fact
+            if rows and cell_len(joined) + 2 <= min(width, MEASURE):
+                rows[-1] = joined
+            else:
+                rows[-1:] = [f"{rows[-1]} ·", fact] if rows else [fact]
+        first, *others = [line for row in rows for line in wrap((Run(row, "footer"),), width)]
+        return [first, *(line._replace(joint=" ") for line in others)]
+
+    def estimate(self, width: int) -> int:
+        """By characters."""
+        return 1 + sum(len(fact) + 3 for fact in self.facts) // max(width, 1)
 
 
 def citations(entity: Citations, look: Look) -> Card:
@@ -94,13 +124,15 @@ def turn_summary(entity: TurnSummary, look: Look) -> Card:
         parts.append(f"{_count(entity.output_tokens)} out{thought}")
     if entity.output_tokens_per_second:
         parts.append(f"{entity.output_tokens_per_second:.0f} tok/s")
+    if entity.first_token_ms and entity.first_token_ms >= LEAST_WAIT_MS:
+        parts.append(f"first after {duration(entity.first_token_ms)}")
     if entity.duration_ms is not None:
         parts.append(duration(entity.duration_ms))
     if entity.calls > 1:
         parts.append(f"{entity.calls} calls")
     if entity.stop_reason in ("max_tokens", "length", "refusal", "content_filter"):
         parts.append(clean_line(entity.stop_reason).replace("_", " "))
-    return Card([Words(look.gap, (Run(" · ".join(parts), "footer"),))] if parts else [])
+    return Card([Facts(look.gap, tuple(parts))] if parts else [])
 
 
 def gap_marker(entity: GapMarker, look: Look) -> Card:

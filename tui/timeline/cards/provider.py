@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,8 +63,8 @@ def image(entity: GeneratedImage, look: Look) -> Card:
     """A place for a picture, with its type and size."""
     what = _picture(entity.image_base64) if entity.image_base64 else ""
     state = "" if entity.done else "preview" if what else "being made"
-    return Card([Head(look.gap, (Run("▣ ", "marker"), Run("Image", "tool"), Run(f"  {what}", "argument")),
-                      _right(entity, look, state))])  # fmt: skip
+    runs = [Run("▣ ", "marker"), Run("Image", "tool"), Run(f"  {what}" if what else "", "argument")]
+    return Card([Head(look.gap, tuple(runs), _right(entity, look, state))])
 
 
 def _head(entity: Entity, title: str, look: Look, summary: str, found: int) -> Block:
@@ -109,12 +110,14 @@ def _first_line(entity: CodeInterpreter) -> str:
 
 
 def _picture(encoded: str) -> str:
-    """Type and size of a picture, by its first bytes."""
-    size = len(encoded) * 3 // 4
+    """Type, columns and rows of pixels where the first bytes say them, and size of a picture."""
     try:
-        start = base64.b64decode(encoded[:32] + "=" * (-len(encoded[:32]) % 4))
+        start = base64.b64decode(encoded[:64] + "=" * (-len(encoded[:64]) % 4))
     except (binascii.Error, ValueError):
         start = b""
     signatures = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WebP"}
     kind = next((name for signature, name in signatures.items() if start.startswith(signature)), "picture")
-    return f"{kind}, {size / 1000:,.0f} kB"
+    pixels = ""
+    if kind == "PNG" and start[12:16] == b"IHDR":
+        pixels = "{}×{}, ".format(*struct.unpack(">II", start[16:24]))
+    return f"{kind}, {pixels}{len(encoded) * 3 // 4 / 1000:,.0f} kB"

@@ -7,11 +7,13 @@ from typing import Any, cast
 
 from bus.entities import ToolUse
 from tui.clean import clean, clean_line
+from tui.cli.yaml_text import dumps
 from tui.markdown.blocks import Block
 from tui.markdown.code import code_blocks
 from tui.markdown.text import Run
 from tui.timeline.blocks import Beside, Words
 from tui.timeline.cards.base import INDENT, OPEN_ROWS, PREVIEW_ROWS, Card, Look, elapsed, head, more, output
+from tui.timeline.cards.diffs import CLOSED_ROWS, changed, diff_blocks, is_diff
 
 SUMMARY_CHARACTERS = 160
 """Characters of the arguments in a card's first line: the line is cropped to the screen anyway."""
@@ -82,45 +84,39 @@ def summary_of(arguments: Any, source: str) -> str:
 def fields(arguments: Any, source: str, look: Look) -> list[Block]:
     """Arguments as readable fields: short values beside their names, long texts below them."""
     if not isinstance(arguments, dict):
-        return output(source, look, "input", OPEN_ROWS, indent=4) if source.strip() else []
+        return output(source, look, "input", OPEN_ROWS) if source.strip() else []
     blocks: list[Block] = []
     for name, value in cast("dict[str, Any]", arguments).items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        label = (Run(f"    {clean_line(name)}: ", "key"),)
-        if "\n" in text.strip() or len(text) > 200:
-            blocks.append(Words(0, label))
-            blocks += output(text, look, f"input-{name}", OPEN_ROWS, indent=6)
+        # A list or an object inside reads like the fields themselves.
+        text = value if isinstance(value, str) else dumps(value).rstrip("\n")
+        label = (Run(f"{INDENT}{clean_line(name)}: ", "key"),)
+        if "\n" in text.strip() or len(text) > 200 or (value and isinstance(value, (dict, list))):
+            blocks.append(Words(0, (Run(f"{INDENT}{clean_line(name)}:", "key"),)))
+            blocks += output(text, look, f"input-{name}", OPEN_ROWS, indent=4)
         else:
-            indent = (Run(" " * 6),)
+            indent = (Run(" " * 4),)
             blocks.append(Words(0, (Run(clean_line(text), "argument"),), label, indent))
     return blocks
 
 
 def result_blocks(result: str, look: Look, *, opened: bool, failed: bool) -> list[Block]:
-    """What came back, clipped; an error in full sight, JSON and diffs coloured in an open card."""
+    """What came back, clipped; an error in full sight, a diff in colours, JSON indented in an open card."""
     if not result.strip():
         return [Words(0, (Run("no output", "hint"),), (Run(INDENT),), (Run(INDENT),))] if opened else []
     if failed:
         return output(result, look, "result", OPEN_ROWS if opened else FAILED_ROWS, style="error")
-    if not opened:
-        return output(result, look, "result", PREVIEW_ROWS)
-    language = _language(result)
-    if not language:
-        return output(result, look, "result", OPEN_ROWS)
-    text = json.dumps(parsed(result), indent=2, ensure_ascii=False) if language == "json" else result
-    lines = clean(text).rstrip("\n").split("\n")
+    if is_diff(result):
+        return diff_blocks(result, look, OPEN_ROWS if opened else CLOSED_ROWS)
+    if not opened or not _is_json(result):
+        return output(result, look, "result", OPEN_ROWS if opened else PREVIEW_ROWS)
+    lines = clean(json.dumps(parsed(result), indent=2, ensure_ascii=False)).split("\n")
     rows = len(lines) if "result:all" in look.opened or len(lines) <= OPEN_ROWS + 1 else OPEN_ROWS
-    blocks: list[Block] = [Beside(block.gap, block, (Run(INDENT),)) for block in code_blocks(lines[:rows], language, 0)]
+    blocks: list[Block] = [Beside(block.gap, block, (Run(INDENT),)) for block in code_blocks(lines[:rows], "json", 0)]
     return [*blocks, more(len(lines) - rows, "result")] if rows < len(lines) else blocks
 
 
-def _language(result: str) -> str:
-    start = result.lstrip()[:400]
-    if start.startswith(("{", "[")) and isinstance(parsed(result), (dict, list)):
-        return "json"
-    if start.startswith(("diff --git ", "--- ", "Index: ")) and "\n@@ " in result:
-        return "diff"
-    return ""
+def _is_json(result: str) -> bool:
+    return result.lstrip().startswith(("{", "[")) and isinstance(parsed(result), (dict, list))
 
 
 def _state(entity: ToolUse, look: Look) -> tuple[Run, ...]:
@@ -129,6 +125,8 @@ def _state(entity: ToolUse, look: Look) -> tuple[Run, ...]:
     if entity.state == "writing" and len(entity.input) > 1000:
         time = f"{len(entity.input) / 1000:.1f} kB"
     shown = [words[entity.state]] if entity.state in words else []
+    if entity.state == "done" and entity.result and is_diff(entity.result):
+        shown.append(changed(entity.result))
     if time and entity.state != "waiting":
         shown.append(time)
     return (Run(" · ".join(shown), "head"),) if shown else ()
