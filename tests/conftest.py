@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from bus.redis.connection import Connection
     from bus.redis.store import Store
 
-HIDDEN_PREFIXES = ("RIFFLE_", "OPENAI_", "ANTHROPIC_", "XDG_", "REDIS_")
+HIDDEN_PREFIXES = ("RIFFLE_", "OPENAI_", "ANTHROPIC_", "XDG_", "REDIS_", "DISPLAY", "WAYLAND_")
+"""Keys, addresses and folders of the developer, whose clipboard is no test's either."""
+
 SEEN = {"RIFFLE_FIXTURES", "RIFFLE_REDIS_SERVER"}
 """Where the corpus lies, and which server the tests run on: the developer's choice."""
 
@@ -30,6 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "every_redis: runs on each Redis server that was found")
     config.addinivalue_line("markers", "one_redis: takes long and asks nothing of the server; not for `every_redis`")
     config.stash[MATRIX] = find_servers()
+    # The SDKs alone are a million objects, and looking through them again and again is an eighth of a run.
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -66,6 +70,8 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("RIFFLE_KEEPER_IDLE", "5")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("COLORFGBG", raising=False)
     for name in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / name.lower()))
     return home

@@ -15,6 +15,7 @@ from bus.meta import Metadata
 from bus.redis.store import Store
 from bus.session import Prompt, SessionInfo
 from engine.profiles import Profile
+from tests.support.model_server import ANSWER, model_server
 from tests.support.redis_server import RedisServer
 from tests.support.riffle import Home
 from tests.support.riffle_app import answered, screen
@@ -248,9 +249,9 @@ async def test_a_profile_is_chosen_and_goes_with_every_prompt_from_then_on(own_h
         await app.note("Profile: kind, from the next prompt on.")
         assert await send("3", 2) == {"profile": "kind", "reasoning_effort": "low"}
         assert app.source.sent[-1].model == "demo:fast"
-        await pilot.press(*"/profile odd", "enter")
+        app.pick_profile("odd")
         await app.note("profiles.odd has no setting sytem")
-        await pilot.press(*"/profile nope", "enter")
+        app.pick_profile("nope")
         await app.note("There is no profile 'nope'. There are: terse, kind.")
         await pilot.press(*"/profile", "enter")
         await wait_until(lambda: isinstance(app.screen, Picker))
@@ -305,22 +306,34 @@ def home(tmp_path: Path, redis_server: RedisServer) -> Iterator[Home]:
 
 
 def test_a_file_goes_from_the_command_line_to_the_model(home: Home, folder: Path) -> None:
-    done = home.run("run", "-m", "demo:instant", "--output", "json", f"What is in @{folder}/src/app.py", stdin="@a.png")
+    done = home.call(
+        "run", "-m", "demo:instant", "--output", "json", f"What is in @{folder}/src/app.py", stdin="@a.png"
+    )
     assert done.returncode == 0, done.stderr
     assert '"attachments":[{"name":"' in done.stdout and '"media_type":"text/plain","size":12' in done.stdout
     assert "a.png\\n" not in done.stdout and "print('hi')" not in done.stdout
-    refused = home.run("run", "-m", "demo:instant", "See @./absent.png")
+    copy = home.call("sessions", "fork", home.sessions()[0]["id"]).stdout.strip()
+    with model_server({"/v1/chat/completions": ANSWER}) as server:
+        home.env |= {"OPENAI_BASE_URL": f"{server.url}/v1", "OPENAI_API_KEY": "key"}
+        assert home.call("run", "-s", copy, "-m", "openai-chat:m", "And in Rust?").returncode == 0
+    assert "print('hi')" in str(server.received[0].body), "the copy has its files, too"
+    refused = home.call("run", "-m", "demo:instant", "See @./absent.png")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "There is no file ./absent.png." in refused.stderr
 
 
-def test_an_unknown_profile_is_a_usage_error(home: Home) -> None:
+def test_a_profile_is_named_on_the_command_line_and_stays_with_the_session(home: Home) -> None:
     config = home.folder / "config" / "config.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text('[profiles.terse]\nsystem = "Be terse."\n[profiles.odd]\nsytem = "x"\n')
     config.chmod(stat.S_IRUSR | stat.S_IWUSR)
     for name, words in (("nope", "There is no profile 'nope'"), ("odd", "profiles.odd has no setting sytem")):
-        done = home.run("run", "-p", name, "-m", "demo:instant", "Hello?")
+        done = home.call("run", "-p", name, "-m", "demo:instant", "Hello?")
         assert done.returncode == 2 and words in done.stderr
-    done = home.run("run", "--profile", "terse", "-m", "demo:instant", "--output", "json", "Hello?")
-    assert done.returncode == 0 and '"profile":"terse"' in done.stdout
+    for words in (["--profile", "terse", "-m", "demo:instant"], ["-c"]):
+        done = home.call("run", *words, "--output", "json", "Hello?")
+        assert done.returncode == 0 and '"profile":"terse"' in done.stdout
+    config.write_text("")
+    done = home.call("run", "-c", "--output", "json", "Hello?")
+    assert done.returncode == 0 and '"profile"' not in done.stdout
+    assert "The profile 'terse' is not in the configuration here" in done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from redis import Redis
 
 from tests.support.redis_server import RedisServer
 from tests.support.riffle import ROOT, Home
-from tests.support.terminal import CTRL_C, ENTER
+from tests.support.terminal import CTRL_C
 from tests.support.waiting import wait_until_now
 from tui.cli import sessions, yaml_text
 from tui.cli.commands import (
@@ -79,7 +79,8 @@ from tui.cli.parser import parse
         (["sessions", "list", "--json"], SessionsList(json=True)),
         (["sessions", "show", "a"], SessionsShow(session="a")),
         (["sessions", "rename", "a", "A title"], SessionsRename(session="a", title="A title")),
-        (["sessions", "delete", "a", "-y"], SessionsDelete(session="a", yes=True)),
+        (["sessions", "delete", "a", "-y"], SessionsDelete(sessions=("a",), yes=True)),
+        (["sessions", "delete", "a", "b"], SessionsDelete(sessions=("a", "b"))),
         (["doctor"], Doctor()),
         (["doctor", "--acl", "viewer"], Doctor(acl="viewer")),
     ],
@@ -167,7 +168,7 @@ def test_ids_are_shortened_until_they_are_not_unique() -> None:
 @pytest.fixture
 def home(tmp_path: Path, server: RedisServer) -> Iterator[Home]:
     """A user whose Redis is `server`."""
-    home = Home(tmp_path, {"RIFFLE_REDIS_URL": server.url})
+    home = Home(tmp_path, {"RIFFLE_REDIS_URL": server.url, "RIFFLE_MODEL": "demo:instant"})
     yield home
     home.close()
 
@@ -196,7 +197,7 @@ def home(tmp_path: Path, server: RedisServer) -> Iterator[Home]:
     ],
 )
 def test_errors_are_one_sentence_and_a_hint(home: Home, words: list[str], code: int, sentence: str) -> None:
-    done = home.run(*words)
+    done = home.call(*words)
     assert done.returncode == code
     assert done.stdout == ""
     first, *hints = done.stderr.splitlines()
@@ -208,8 +209,8 @@ def test_errors_are_one_sentence_and_a_hint(home: Home, words: list[str], code: 
 def test_a_wrong_password_is_named_and_not_shown(home: Home) -> None:
     server = RedisServer("--requirepass", "right-one")
     try:
-        wrong = home.run("sessions", "--redis", server.url.replace("unix://", "unix://:hunter2@"))
-        none = home.run("sessions", "--redis", server.url)
+        wrong = home.call("sessions", "--redis", server.url.replace("unix://", "unix://:hunter2@"))
+        none = home.call("sessions", "--redis", server.url)
     finally:
         server.close()
     assert (wrong.returncode, none.returncode) == (1, 1)
@@ -220,7 +221,7 @@ def test_a_wrong_password_is_named_and_not_shown(home: Home) -> None:
 
 def test_r16_a_key_that_is_no_stream_is_named(home: Home, server: RedisServer) -> None:
     server.command("SET", "not:a:stream", "1")
-    done = home.run("tail", "--stream", "not:a:stream", "--no-follow")
+    done = home.call("tail", "--stream", "not:a:stream", "--no-follow")
     assert done.returncode == 1
     assert "'not:a:stream'" in done.stderr
     assert "not a stream" in done.stderr
@@ -233,71 +234,69 @@ def test_help_goes_to_stdout(home: Home) -> None:
 
 
 def test_the_version_is_one_line(home: Home) -> None:
-    done = home.run("--version")
+    done = home.call("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("riffle 0.")
     assert done.stdout.count("\n") == 1
 
 
-def test_sessions_are_listed_shown_renamed_and_deleted(home: Home) -> None:
-    assert home.run("run", "A very first question").returncode == 0
-    table = home.run("sessions").stdout.splitlines()
+def test_sessions_are_listed_shown_renamed_and_deleted(home: Home, server: RedisServer) -> None:
+    assert home.call("run", "A very first question", "-m", "demo:fast").returncode == 0
+    table = home.call("sessions").stdout.splitlines()
     row = next(line for line in table if "A very first question" in line)
     listed = next(info for info in home.sessions() if info["title"] == "A very first question")
     assert listed["id"].startswith(row.split()[0])
     assert listed["messages"] == 2
     assert row.endswith("ended")
 
-    assert home.run("sessions", "rename", listed["id"][:10], "Another title").returncode == 0
-    shown = json.loads(home.run("sessions", "show", "Another title", "--json").stdout)
+    assert home.call("sessions", "rename", listed["id"][:10], "Another title").returncode == 0
+    shown = json.loads(home.call("sessions", "show", "Another title", "--json").stdout)
     assert (shown["id"], shown["title"], shown["model"]) == (listed["id"], "Another title", "demo:fast")
     assert shown["entries"] > 5
 
-    unasked = home.run("sessions", "delete", "Another title")
+    unasked = home.call("sessions", "delete", "Another title")
     assert (unasked.returncode, unasked.stdout) == (2, "")
-    assert home.run("sessions", "delete", "Another title", "--yes").returncode == 0
-    assert "Another title" not in home.run("sessions").stdout
+    home.call("run", "Another one")
+    ids = [info["id"] for info in home.sessions() if info["title"].startswith("Another")]
+    server.command("CONFIG RESETSTAT")
+    server.command("CONFIG SET maxmemory 100kb")
+    try:
+        assert home.call("sessions", "delete", *ids, "--yes").returncode == 0, "a full Redis cannot be emptied"
+    finally:
+        server.command("CONFIG SET maxmemory 0")
+    assert "cmdstat_scan:calls=1," in server.command("INFO commandstats"), "it looked through all of Redis for each"
+    assert "Another" not in home.call("sessions").stdout
 
 
 def test_a_prompt_waits_for_an_engine_that_is_not_there(home: Home) -> None:
-    home.run("run", "To be sent to")
-    done = home.run("send", "To be sent to", "And another one")
+    home.call("run", "To be sent to")
+    done = home.call("send", "To be sent to", "And another one")
     assert done.returncode == 0
     assert done.stdout == ""
     assert "no engine is running" in done.stderr
-    assert json.loads(home.run("sessions", "show", "To be sent to", "--json").stdout)["waiting"] == 1
+    assert json.loads(home.call("sessions", "show", "To be sent to", "--json").stdout)["waiting"] == 1
 
 
-def test_an_engine_answers_what_was_sent_and_ends_when_told_to(home: Home) -> None:
-    home.run("run", "Asked by run")
-    session = next(info["id"] for info in home.sessions() if info["title"] == "Asked by run")
-    home.run("send", session, "What is a stream?")
-    engine = home.start("engine", "--session", session)
-    tail = home.start("tail", session, "--output", "json")
+def test_an_engine_answers_knows_its_session_by_the_id_first_and_leaves_when_it_is_deleted(home: Home) -> None:
+    home.call("run", "The one that is meant")
+    meant = next(info["id"] for info in home.sessions() if info["title"] == "The one that is meant")
+    home.call("run", meant)
+    home.call("send", meant[:12], "What is a stream?")
+    engine = home.start("engine", "--session", meant)
+    tail = home.start("tail", meant[:12], "--output", "json")
     assert tail.stdout is not None
     finished = 0
     for line in tail.stdout:
         finished += json.loads(line)["event"]["type"] == "run-finished"
         if finished == 2:
             break
-    engine.terminate()
-    assert engine.wait(20) == 143
     tail.terminate()
-    assert tail.wait(20) == 143
-    for process in (engine, tail):
-        process.communicate()
-
-
-def test_an_engine_knows_its_session_by_the_id_first_and_leaves_when_it_is_deleted(home: Home) -> None:
-    home.run("run", "The one that is meant")
-    meant = next(info["id"] for info in home.sessions() if info["title"] == "The one that is meant")
-    home.run("run", meant)
-    engine = home.start("engine", "--session", meant)
-    wait_until_now(lambda: json.loads(home.run("sessions", "show", meant[:12], "--json").stdout)["engine"], timeout=20)
-    assert home.run("sessions", "delete", meant[:12], "--yes").returncode == 0
+    tail.communicate(timeout=20)
+    assert tail.returncode == 143
+    assert home.call("sessions", "delete", meant[:12], "--yes").returncode == 0
     _, errors = engine.communicate(timeout=20)
     assert (engine.returncode, errors) == (0, f"riffle: The session {meant} was deleted: its engine ends.\n")
-    late = home.run("engine", "--session", meant)
+    late = home.call("engine", "--session", meant)
     assert (late.returncode, late.stderr) == (0, errors)
 
 
@@ -309,33 +308,45 @@ def test_nothing_heavy_is_loaded_for_help() -> None:
 
 
 def test_an_engine_without_a_session_answers_the_pool(home: Home, server: RedisServer) -> None:
-    home.run("run", "Open to any engine")
+    home.call("run", "Open to any engine")
     session = next(info["id"] for info in home.sessions() if info["title"] == "Open to any engine")
     with Redis(unix_socket_path=server.socket) as redis:
         redis.hset(f"riffle:{{{session}}}:meta", "answering", "pool")
-    sent = home.run("send", session, "What is a stream?")
+    row = next(line for line in home.call("sessions").stdout.splitlines() if "Open to any engine" in line)
+    assert row.endswith("open to any engine")
+    sent = home.call("send", session, "What is a stream?")
     assert "The next free engine answers it" in sent.stderr
     engine = home.start("engine")
     wait_until_now(
-        lambda: home.run("tail", session, "--no-follow", "--output", "json").stdout.count('"run-finished"') == 2,
+        lambda: home.call("tail", session, "--no-follow", "--output", "json").stdout.count('"run-finished"') == 2,
         timeout=20,
     )
-    engine.send_signal(signal.SIGINT)
+    assert engine.stderr is not None
+    assert engine.stderr.readline().startswith("riffle: Answering sessions")
+    server.kill9()
+    try:
+        assert engine.stderr.readline().startswith("riffle: Redis at ")
+        assert engine.stderr.readline() == "  riffle goes on as soon as it is back.\n"
+    finally:
+        server.start()
+    assert engine.stderr.readline() == "riffle: Redis is back.\n"
+    engine.terminate()
     _, errors = engine.communicate(timeout=20)
-    assert engine.returncode == 130
-    assert "Traceback" not in errors
+    assert (engine.returncode, errors) == (143, "")
 
 
 def test_deleting_asks_in_a_terminal(home: Home) -> None:
-    home.run("run", "To be deleted")
+    home.call("run", "To be deleted")
     for answer, left in (("n", 1), ("y", 0)):
-        terminal = home.open("sessions", "delete", "To be deleted")
-        terminal.wait_for("for ever? [y/N]")
-        terminal.type(answer + ENTER)
-        assert terminal.wait_exit() == left
+        keyboard, terminal = os.openpty()
+        os.write(keyboard, answer.encode() + b"\n")
+        with os.fdopen(terminal) as stdin:
+            done = home.call("sessions", "delete", "To be deleted", stdin=stdin)
+        os.close(keyboard)
+        assert (done.returncode, "for ever? [y/N]" in done.stderr) == (left, True)
         assert len([info for info in home.sessions() if info["title"] == "To be deleted"]) == left
-    home.run("run", "Not to be deleted")
-    terminal = home.open("sessions", "delete", "Not to be deleted")
-    terminal.wait_for("for ever? [y/N]")
-    terminal.type(CTRL_C)
-    assert terminal.wait_exit() == 130
+    home.call("run", "Not to be deleted")
+    screen = home.open("sessions", "delete", "Not to be deleted")
+    screen.wait_for("for ever? [y/N]")
+    screen.type(CTRL_C)
+    assert screen.wait_exit() == 130

@@ -85,7 +85,7 @@ def test_a_fault_is_named_and_the_default_is_used(where: Paths, text: str, sente
 def test_a_file_that_is_not_toml_names_the_line(where: Paths) -> None:
     config = written(where, 'theme = "dusk"\nmodel = \n')
     assert "line 2" in config.warnings[0]
-    assert config.theme == "dusk"
+    assert config.theme == "auto"
 
 
 def test_a_file_that_is_not_text_is_told(where: Paths) -> None:

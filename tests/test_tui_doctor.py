@@ -14,11 +14,12 @@ from bus.durability import AS_GIVEN
 from bus.events import Info
 from bus.redis.address import parse_address
 from bus.redis.health import ServerInfo, reach_without_password
-from bus.redis.roles import ROLES, set_user
+from bus.redis.roles import ROLES, Role, set_user
 from bus.redis.store import Store
 from bus.redis_binary import choose_binary
 from bus.session import Prompt, SessionInfo
 from bus.writer import Writer
+from tests.support.redis_sentinel import Sentinel
 from tests.support.redis_server import RedisServer
 from tests.support.replicas import free_port
 from tests.support.riffle import Home
@@ -65,7 +66,7 @@ def test_a_fresh_machine_is_fine(home: Home) -> None:
 
 def test_keys_are_seen_and_not_shown(home: Home) -> None:
     home.env |= {"OPENAI_API_KEY": "sk-value-of-the-key", "RIFFLE_REDIS_URL": "redis://me:secret-word@127.0.0.1:1"}
-    done = home.run("doctor")
+    done = home.call("doctor")
     assert line(done.stdout, "OPENAI_API_KEY").endswith(" set")
     assert line(done.stdout, "model").startswith(f"ok  {'model':<20} openai:")
     assert "sk-value" not in done.stdout + done.stderr
@@ -74,7 +75,7 @@ def test_keys_are_seen_and_not_shown(home: Home) -> None:
 
 def test_what_is_wrong_is_named_with_its_fix(home: Home) -> None:
     home.env["RIFFLE_REDIS_URL"] = "redis://127.0.0.1:1"
-    done = home.run("doctor", "-m", "opnai:gpt")
+    done = home.call("doctor", "-m", "opnai:gpt")
     assert done.returncode == 1
     assert line(done.stdout, "connection").startswith("✗")
     assert line(done.stdout, "model").startswith("✗")
@@ -86,7 +87,7 @@ def test_an_odd_config_is_explained(home: Home) -> None:
     folder = home.folder / "config"
     folder.mkdir()
     (folder / "config.toml").write_text('modle = "demo"\n[providers.groq]\nmodel = "m"\n[providers.box]\nmodel = "m"\n')
-    done = home.run("doctor")
+    done = home.call("doctor")
     assert done.returncode == 0
     assert "modle is not a setting of riffle. Did you mean model?" in done.stdout
     assert line(done.stdout, "providers.groq").endswith("has no key: GROQ_API_KEY is not set")
@@ -97,14 +98,14 @@ def test_an_odd_config_is_explained(home: Home) -> None:
 def test_open_folders_are_noticed(home: Home) -> None:
     data = home.folder / "data"
     data.mkdir(mode=0o755)
-    done = home.run("doctor")
+    done = home.call("doctor")
     assert done.returncode == 1
     assert f"chmod go= {data}" in done.stdout
 
 
 def test_without_a_server_program_it_says_how_to_get_one(home: Home) -> None:
     home.env["RIFFLE_REDIS_SERVER"] = "/nonexistent/redis-server"
-    done = home.run("doctor")
+    done = home.call("doctor")
     assert done.returncode == 1
     assert line(done.stdout, "program").startswith("✗")
 
@@ -158,6 +159,11 @@ def test_r13_an_engine_says_at_its_start_that_the_server_evicts(home: Home, forg
         engine.communicate(timeout=10)
 
 
+async def test_memory_that_was_chosen_is_no_fault(forgetful: RedisServer) -> None:
+    found = (await look(forgetful.url, RIFFLE_DURABILITY="memory"))["durability"]
+    assert (found.mark, found.fix) == ("ok", "") and found.found.startswith("memory, as chosen: nothing is kept")
+
+
 async def test_what_is_weaker_than_chosen_is_named_with_a_fix_that_helps(forgetful: RedisServer) -> None:
     found = (await look(forgetful.url))["durability"]
     assert (found.mark, found.found) == ("odd", "memory: nothing is kept when the server ends")
@@ -209,13 +215,33 @@ def test_a_full_server_a_failed_write_a_replica_and_a_broken_cluster_are_told() 
     assert findings(used_memory=50, maxmemory=100)["memory"].mark == "ok"
     assert findings(write_errors=("aof",))["disk"].mark == "bad"
     assert findings(write_errors=("rdb",))["disk"].mark == "odd"
-    assert findings(role="slave")["role"].mark == "bad"
+    assert (findings(role="slave")["role"].mark, findings(role="slave")["role"].found) == ("bad", "replica")
     assert findings(cluster="fail")["cluster"].mark == "bad"
-    assert findings(cluster="ok")["cluster"].fix == "Use it as one: redis+cluster://10.0.0.7:6379"
+    part = findings("rediss://ada:word@10.0.0.7:6379", cluster="ok")["cluster"]
+    assert part.mark == "bad" and part.fix.endswith(" rediss+cluster://ada:•••@10.0.0.7:6379")
     assert findings("redis+cluster://10.0.0.7:6379", cluster="ok")["cluster"].mark == "ok"
     assert findings(version="6.0.16")["version"].mark == "bad"
     volatile = findings(maxmemory_policy="volatile-ttl")["when it is full"]
     assert volatile.mark == "odd" and "conversations stay" in volatile.found
+
+
+def test_r14_the_address_of_a_sentinel_is_no_server_s_and_the_right_one_is_named(home: Home) -> None:
+    port = free_port()
+    master = RedisServer("--bind", "127.0.0.1", "--port", str(port))
+    sentinel = Sentinel(master.folder, 0, port)
+    try:
+        wait_until_now(lambda: sentinel.sees_master_at(port), what="the sentinel")
+        plain, right = f"redis://127.0.0.1:{sentinel.port}", f"redis+sentinel://127.0.0.1:{sentinel.port}"
+        done = home.call("doctor", "--redis", plain)
+        refused = home.call("run", "hello", "--redis", plain)
+    finally:
+        sentinel.close()
+        master.close()
+    assert done.returncode == 1
+    assert line(done.stdout, "address").endswith(f" {plain} (from the command line)")
+    assert line(done.stdout, "server").startswith("✗") and "this is a sentinel" in line(done.stdout, "server")
+    assert f"→ Use the address of the service: {right}/chats" in done.stdout
+    assert refused.returncode == 1 and "does not know the command" in refused.stderr and right in refused.stderr
 
 
 def test_a_way_that_everybody_can_read_along_is_told(home: Home) -> None:
@@ -229,13 +255,15 @@ def test_a_way_that_everybody_can_read_along_is_told(home: Home) -> None:
 
 
 def test_acl_lines_need_no_server(home: Home) -> None:
-    done = home.run("doctor", "--acl", "viewer")
-    assert (done.returncode, done.stderr) == (0, "")
-    *comments, command = done.stdout.splitlines()
-    assert all(text.startswith("# ") for text in comments)
-    assert command == set_user("viewer", (6, 2))
+    done = home.call("doctor", "--acl", "viewer")
+    assert (done.returncode, done.stdout) == (0, set_user("viewer", (6, 2)) + "\n")
+    assert all(text.startswith("# ") for text in done.stderr.splitlines())
+    assert "redis://riffle-viewer:PASSWORD@" in done.stderr
+    assert "every node" in home.call("doctor", "--acl", "engine", "--redis", "redis+cluster://127.0.0.1:1").stderr
+    sentinels = home.call("doctor", "--acl", "engine", "--redis", "redis+sentinel://127.0.0.1:1/chats").stderr
+    assert "Every replica" in sentinels and "A user that does everything but" in sentinels
     assert not (home.folder / "data").exists(), "a server was started for that"
-    assert home.run("doctor", "--acl", "admin").returncode == 2
+    assert home.call("doctor", "--acl", "admin").returncode == 2
 
 
 async def test_acl_lines_are_for_the_server_that_is_named(
@@ -244,16 +272,19 @@ async def test_acl_lines_are_for_the_server_that_is_named(
     version = redis_server.command("INFO server").split("redis_version:")[1].split()[0]
     for role in ROLES:
         assert await acl(role, context_of(redis_server.url)) == 0
-        printed = capsys.readouterr().out
-        assert printed.splitlines()[-1] == set_user(role, tuple(map(int, version.split("."))))
-        assert f"For Redis {version}." in printed
+        printed = capsys.readouterr()
+        assert printed.out == set_user(role, tuple(map(int, version.split(".")))) + "\n"
+        assert f"For Redis {version}." in printed.err
+        do(f"echo '{printed.out.strip()}' | redis-cli -s {redis_server.socket}")
+        told = (await look(f"unix://riffle-{role}:CHANGE-ME@{redis_server.socket}"))["user"]
+        words = {"viewer": "may only watch", "producer": "may only write", "engine": "may watch, ask and answer"}
+        assert words[role] in told.found and told.mark == ("ok" if role == "engine" else "note")
 
 
-def as_user(home: Home, server: RedisServer, role: str) -> None:
-    """Be a user that was made by what the doctor prints."""
-    home.env["RIFFLE_REDIS_URL"] = server.url
-    printed = home.run("doctor", "--acl", role).stdout.splitlines()
-    assert server.command(printed[-1]) == "OK"
+def as_user(home: Home, server: RedisServer, role: Role) -> None:
+    """Be a user of that role."""
+    version = server.command("INFO server").split("redis_version:")[1].split()[0]
+    assert server.command(set_user(role, tuple(map(int, version.split("."))))) == "OK"
     home.env["RIFFLE_REDIS_URL"] = f"unix://riffle-{role}:CHANGE-ME@{server.socket}"
 
 
@@ -272,10 +303,22 @@ async def test_s13_a_viewer_watches_and_is_told_why_there_is_no_prompt(
         await writer.publish(Info(message="what came"))
         await writer.flush()
         screen.wait_for("what came")
-    refused = home.run("send", "rivers", "more")
-    assert refused.returncode == 1 and "does not permit" in refused.stderr and "Traceback" not in refused.stderr
     screen.type("q")
     assert screen.wait_exit() == 0
+
+
+def test_who_may_not_ask_is_told_so_and_leaves_nothing_behind(home: Home, redis_server: RedisServer) -> None:
+    home.env["RIFFLE_REDIS_URL"] = redis_server.url
+    home.call("run", "rivers", "-m", "demo:instant")
+    as_user(home, redis_server, "viewer")
+    for words in (("run", "more"), ("run", "-c", "more"), ("send", "rivers", "more")):
+        refused = home.call(*words)
+        assert refused.returncode == 1 and "may only watch" in refused.stderr and "evalsha" not in refused.stderr
+    assert "may only watch" in home.call("sessions", "rename", "rivers", "lakes").stderr
+    as_user(home, redis_server, "producer")
+    refused = home.call("run", "more")
+    assert refused.returncode == 1 and "may only write events of its own" in refused.stderr
+    assert redis_server.command("ZCARD riffle:sessions") == "1"
 
 
 def test_an_engine_user_runs_a_whole_chat(home: Home, redis_server: RedisServer) -> None:
@@ -284,7 +327,7 @@ def test_an_engine_user_runs_a_whole_chat(home: Home, redis_server: RedisServer)
     # The terminal asks, and an engine process of its own answers, both as this user.
     screen = home.open("chat", "Who answers?")
     screen.wait_for("demo")
-    wait_until_now(lambda: [session["messages"] for session in home.sessions()] == [2], what="the answer")
+    wait_until_now(lambda: [session["messages"] for session in home.sessions()] == [2], timeout=20, what="the answer")
     screen.type("\x04")
     assert screen.wait_exit() == 0
 

@@ -6,19 +6,18 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import OptionList
+from textual.widgets import OptionList, Static
 
 from tests.support.model_server import ANSWER, ModelServer, Reply, model_server
 from tests.support.riffle import Home
 from tests.support.riffle_app import screen
 from tests.support.waiting import wait_until
 from tests.test_imports import SDKS, modules_after
-from tui.__main__ import main
 from tui.config import load_config
 from tui.models import Cache, Listing, Models
 from tui.paths import find_paths
@@ -49,86 +48,72 @@ def configure(home: Home, **base_urls: str) -> None:
     (home.folder / "config" / "config.toml").write_text("".join(tables))
 
 
-@dataclass
-class Here:
-    """`riffle models` without a process of its own for each time."""
-
-    home: Home
-    capsys: pytest.CaptureFixture[str]
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        """The exit code, stdout and stderr."""
-        code = main(["models", *words])
-        said = self.capsys.readouterr()
-        return code, said.out, said.err
-
-    def listed(self, name: str, *words: str) -> dict[str, Any]:
-        """What `riffle models --json` says of one provider."""
-        _, out, _ = self.run(name, "--json", *words)
-        return json.loads(out)
+def models(home: Home, *words: str) -> tuple[int, str, str]:
+    """The exit code, stdout and stderr of `riffle models`."""
+    done = home.call("models", *words)
+    return done.returncode, done.stdout, done.stderr
 
 
-@pytest.fixture
-def here(home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Here:
-    monkeypatch.setenv("RIFFLE_HOME", str(home.folder))
-    return Here(home, capsys)
+def listed(home: Home, name: str, *words: str) -> dict[str, Any]:
+    """What `riffle models --json` says of one provider."""
+    return json.loads(models(home, name, "--json", *words)[1])
 
 
 def test_all_providers_are_listed_with_what_they_need(home: Home, server: ModelServer) -> None:
     configure(home, box=f"{server.url}/v1", groq=f"{server.url}/nothing")
-    done = home.run("models")
-    assert done.returncode == 0
-    lines = done.stdout.splitlines()
+    code, out, err = models(home)
+    assert code == 0
+    lines = out.splitlines()
     assert lines[0].split() == ["MODEL", "CONTEXT"]
     assert ["box:meta/llama-3", "24,576"] in [line.split() for line in lines]
     assert "demo:fast" in lines
-    assert "Groq has no list of models at" in done.stderr
-    assert "No key is set for openai (OPENAI_API_KEY), anthropic (ANTHROPIC_API_KEY), openrouter (" in done.stderr
-    assert "Not running on this machine: ollama, llamacpp, vllm, lmstudio." in done.stderr
-    assert "sk-" not in done.stdout + done.stderr
+    assert "Groq has no list of models at" in err
+    assert "No key is set for openai (OPENAI_API_KEY), anthropic (ANTHROPIC_API_KEY), openrouter (" in err
+    assert "Not running on this machine: ollama, llamacpp, vllm, lmstudio." in err
+    assert "sk-" not in out + err
     assert not (home.folder / "data").exists(), "no Redis is started for a list of models"
 
 
-def test_a_list_is_kept_for_a_day_and_asked_again_on_request(here: Here, server: ModelServer) -> None:
+def test_a_list_is_kept_for_a_day_and_asked_again_on_request(home: Home, server: ModelServer) -> None:
     # An address that reaches this machine and does not say so: a server of one's own is asked each time.
-    configure(here.home, far=f"http://0.0.0.0:{server.port}/v1")
-    assert here.listed("far")["state"] == "live"
-    again = here.listed("far")
+    configure(home, far=f"http://0.0.0.0:{server.port}/v1")
+    assert listed(home, "far")["state"] == "live"
+    again = listed(home, "far")
     assert (again["state"], len(again["models"]), len(server.received)) == ("cached", 40, 1)
-    assert here.listed("far", "--refresh")["state"] == "live"
-    [file] = (here.home.folder / "cache" / "models").iterdir()
+    assert listed(home, "far", "--refresh")["state"] == "live"
+    [file] = (home.folder / "cache" / "models").iterdir()
     old = json.loads(file.read_text())
     file.write_text(json.dumps({**old, "asked_ms": old["asked_ms"] - 25 * 3600 * 1000}))
-    assert here.listed("far")["state"] == "live"
+    assert listed(home, "far")["state"] == "live"
     assert len(server.received) == 3
     file.write_text("{")
-    assert here.listed("far")["state"] == "live"
+    assert listed(home, "far")["state"] == "live"
 
 
-def test_who_does_not_answer_is_named_and_what_it_said_before_is_shown(here: Here) -> None:
+def test_who_does_not_answer_is_named_and_what_it_said_before_is_shown(home: Home) -> None:
     with model_server({"/v1/models": LISTED}) as server:
-        configure(here.home, box=f"{server.url}/v1")
-        here.run("box")
+        configure(home, box=f"{server.url}/v1")
+        models(home, "box")
         server.replies["/v1/models"] = Reply({"error": {"message": "wrong"}}, 401)
-        code, out, err = here.run("box")
+        code, out, err = models(home, "box")
     assert code == 0
     assert "box:meta/llama-40" in out
     assert "box refused the API key (401): wrong What is shown of it is less than a minute old." in err
-    _, out, err = here.run("box")
+    _, out, err = models(home, "box")
     assert "box:meta/llama-40" in out
     assert "cannot be reached" in err and "Is it running?" in err
-    configure(here.home, box=f"{server.url}/v2")
-    assert here.run("box")[:2] == (1, ""), "what another address said is not shown"
+    configure(home, box=f"{server.url}/v2")
+    assert models(home, "box")[:2] == (1, ""), "what another address said is not shown"
 
 
-def test_a_provider_that_there_is_not_is_told(here: Here) -> None:
-    code, _, err = here.run("olama")
+def test_a_provider_that_there_is_not_is_told(home: Home) -> None:
+    code, _, err = models(home, "olama")
     assert code == 1
     assert "No provider is known" in err and "one of: openai," in err
-    code, out, err = here.run("groq")
+    code, out, err = models(home, "groq")
     assert (code, out) == (1, "")
     assert "There is no API key for Groq.\n  Set GROQ_API_KEY" in err
-    assert here.run("demo")[1].split() == ["MODEL", "CONTEXT", "demo", "demo:fast", "demo:long"]
+    assert models(home, "demo")[1].split() == ["MODEL", "CONTEXT", "demo", "demo:fast", "demo:long"]
 
 
 def test_listing_models_loads_no_provider_sdk() -> None:
@@ -169,8 +154,10 @@ class Offered(Models):
 
     answers: asyncio.Queue[Listing | None] = field(default_factory=asyncio.Queue[Listing | None])
     ended: bool = False
+    asked: list[bool] = field(default_factory=list[bool])
 
-    async def ask(self) -> AsyncGenerator[Listing]:
+    async def ask(self, *, again: bool = False) -> AsyncGenerator[Listing]:
+        self.asked.append(again)
         try:
             while (answer := await self.answers.get()) is not None:
                 yield answer
@@ -205,6 +192,12 @@ async def test_the_list_fills_while_it_is_open_and_what_was_typed_stays(own_home
         assert lines(app)[0].split() == ["big", "box", "200k", "ctx"]
         await pilot.press(*["backspace"] * 3)
         await wait_until(lambda: any("no key: set GROQ_API_KEY" in line for line in lines(app)))
+        offered.answers.put_nowait(None)
+        await wait_until(lambda: "Ctrl+R ask again" in str(app.screen.query_one("#picker-help", Static).content))
+        await pilot.press("ctrl+r")
+        offered.answers.put_nowait(replace(BOX, models=(("box:new", 0),)))
+        await wait_until(lambda: any("new" in line for line in lines(app)), what="what there is now")
+        assert offered.asked == [False, True]
         await pilot.press("escape")
         await wait_until(lambda: offered.ended, what="nobody is asked any longer")
         assert app.session_screen.model == ""
@@ -215,9 +208,9 @@ async def test_a_model_that_cannot_be_asked_is_not_taken(own_home: Path) -> None
     app.offered = Offered(app.config, app.paths, {})
     async with app.run_test() as pilot:
         await app.opened()
-        await pilot.press(*"/model groq:llama", "enter")
+        app.pick_model("groq:llama")
         await app.note("There is no API key for Groq. Set GROQ_API_KEY")
-        await pilot.press(*"/model olama:x", "enter")
+        app.pick_model("olama:x")
         await app.note("Did you mean ollama:x?")
         assert app.session_screen.model == ""
         await pilot.press(*"/model ollama:x", "enter")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.captured import DRAWING, STARTING, forbidden
 from tests.support.provider import provider_server
 from tests.support.riffle import RIFFLE, ROOT, Home
 from tests.support.terminal import CTRL_C, CTRL_D, ENTER, ESCAPE, Terminal
@@ -107,6 +108,9 @@ def test_a_tool_call_is_shown_with_its_result(home: Home) -> None:
     screen = terminal.wait_for(ANSWERED)
     assert "list_files" in screen
     assert "Hello from the demo" in screen
+    terminal.type(CTRL_D)
+    assert terminal.wait_exit() == 0
+    assert not forbidden(bytes(terminal.raw).decode(), f"{DRAWING}|{STARTING}"), "only what is on the list"
 
 
 def test_typing_goes_on_while_the_answer_streams_and_enter_queues(slow_home: Home) -> None:

@@ -26,11 +26,14 @@ from tui.paths import find_paths
 
 LONG_AGO = 1_700_000_000_000
 
+ENDING = "How do I set a key and talk to a real model?"
+"""How the demo's first answer ends."""
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     """A user whose server and keeper run, and go soon after the last command."""
-    home = Home(tmp_path, {"RIFFLE_KEEPER_IDLE": "60"})
+    home = Home(tmp_path, {"RIFFLE_KEEPER_IDLE": "60", "RIFFLE_MODEL": "demo:instant"})
     yield home
     home.close()
 
@@ -62,42 +65,48 @@ def line(report: str, what: str) -> str:
 
 
 def test_a_session_in_a_file_is_like_any_other(home: Home) -> None:
-    home.run("run", "hello there", "-q")
-    before = home.run("tail", "hello", "--no-follow", "--output", "json").stdout
+    home.call("run", "hello there", "-q")
+    before = home.call("tail", "hello", "--no-follow", "--output", "json").stdout
     at_the_store(home, move_all)
     (path,) = archive(home)
 
     (known,) = home.sessions()
     assert (known["title"], known["messages"]) == ("hello there", 2)
-    shown = home.run("sessions", "show", "hello").stdout
+    shown = home.call("sessions", "show", "hello").stdout
     assert f"file         {path} (" in shown
     assert "stream " not in shown
-    assert home.run("tail", "hello", "--no-follow", "--output", "json").stdout == before
+    assert home.call("tail", "hello", "--no-follow", "--output", "json").stdout == before
 
-    report = home.run("doctor").stdout
+    report = home.call("doctor").stdout
     assert line(report, "in Redis") == f"ok  {'in Redis':<20} 0 sessions, 0 B"
-    assert line(report, "in files").startswith(f"ok  {'in files':<20} 1 sessions, ")
+    assert line(report, "in files").startswith(f"ok  {'in files':<20} 1 session, ")
     assert line(report, "in files").endswith(f", in {path.parent}")
     assert "14 days" in line(report, "moved to a file")
     assert archive(home) == [path], "none of that needed Redis"
 
-    home.open("replay", str(path), "--speed", "max").wait_for("· 2 calls")
+    assert home.call("tail", str(path), "--output", "json").stdout == before
+    second = json.loads(before.splitlines()[1])["id"]
+    assert home.call("tail", str(path), "--from", second, "--output", "json").stdout == before.split("\n", 1)[1]
+    exported = home.folder / "exported.jsonl.gz"
+    assert home.call("sessions", "export", "hello", str(exported)).returncode == 0
+    assert home.call("tail", str(exported), "--output", "json").stdout == before
+    assert f"riffle tail {path}" in home.call("replay", str(path)).stderr
     attached = home.open("attach", "hello")
-    attached.wait_for("· 2 calls")
+    attached.wait_for(ENDING)
     assert not home.processes("tui engine")
     chat = home.open("chat", "-c")
-    chat.wait_for("· 2 calls")
+    chat.wait_for(ENDING)
     chat.type(f"one more{ENTER}")
     chat.wait_for("one more")
     attached.wait_for("one more")
     wait_until_now(lambda: home.sessions()[0]["messages"] == 4, timeout=20)
 
-    assert home.run("sessions", "delete", "hello", "-y").returncode == 0
+    assert home.call("sessions", "delete", "hello", "-y").returncode == 0
     assert (archive(home), home.sessions()) == ([], [])
 
 
 def test_housekeeping_happens_once_a_day_after_a_command(home: Home) -> None:
-    home.run("sessions", "list")
+    home.call("sessions", "list")
     log = home.folder / "state" / "housekeeping.log"
     assert log.exists(), "the first one is due tomorrow"
 
@@ -108,11 +117,11 @@ def test_housekeeping_happens_once_a_day_after_a_command(home: Home) -> None:
         await store.stream("just-said").append(Batch("w", 1, 1, [Record(b"{}", 1)]))
 
     at_the_store(home, make)
-    home.run("sessions", "list")
+    home.call("sessions", "list")
     yesterday = time.time() - EVERY_SECONDS - 1
     os.utime(log, (yesterday, yesterday))
     assert archive(home) == []
-    home.run("sessions", "list")
+    home.call("sessions", "list")
     wait_until_now(lambda: archive(home), timeout=30, what="the file")
     assert [path.name for path in archive(home)] == ["old.jsonl.gz"]
     assert stat.S_IMODE(archive(home)[0].stat().st_mode) == 0o600
@@ -122,7 +131,7 @@ def test_housekeeping_happens_once_a_day_after_a_command(home: Home) -> None:
 
 
 def test_a_cut_file_is_named_and_the_rest_is_listed(home: Home) -> None:
-    home.run("sessions", "list")
+    home.call("sessions", "list")
 
     async def make(store: Store) -> None:
         for name in ("one", "two"):
@@ -132,11 +141,15 @@ def test_a_cut_file_is_named_and_the_rest_is_listed(home: Home) -> None:
     at_the_store(home, make)
     path = archive(home)[0]
     path.write_bytes(path.read_bytes()[:-20])
-    done = home.run("sessions", "list", "--json")
+    done = home.call("sessions", "list", "--json")
     assert done.returncode == 0
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["two"]
     assert f"The file {path} is cut off." in done.stderr
-    report = home.run("doctor")
+    for words in ("tail one", "sessions show on", "send one hi", "run -s one hi", "sessions delete one -y"):
+        refused = home.call(*words.split())
+        assert (refused.returncode, f"The file {path} is cut off." in refused.stderr) == (1, True)
+    assert "no session 'three'" in home.call("tail", "three").stderr
+    report = home.call("doctor")
     assert report.returncode == 1
     assert str(path) in line(report.stdout, "damaged")
 
@@ -145,7 +158,7 @@ def test_out_of_a_server_of_somebody_elses_nothing_moves_and_much_memory_is_said
     server = RedisServer("--maxmemory", "1mb")  # an empty one takes about as much
     home.env["RIFFLE_REDIS_URL"] = server.url
     try:
-        report = home.run("doctor").stdout
+        report = home.call("doctor").stdout
     finally:
         server.close()
     assert "only out of riffle's own Redis" in line(report, "in files")

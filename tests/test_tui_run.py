@@ -37,13 +37,13 @@ def home(tmp_path: Path, server: RedisServer) -> Iterator[Home]:
 
 def records(home: Home, *words: str) -> list[dict[str, Any]]:
     """The lines of a run with `--output json`."""
-    done = home.run("run", *words, "--output", "json")
+    done = home.call("run", *words, "--output", "json")
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def kinds(home: Home, name: str) -> list[str]:
     """The types of a session's events."""
-    done = home.run("tail", name, "--no-follow", "--output", "json")
+    done = home.call("tail", name, "--no-follow", "--output", "json")
     return [json.loads(line)["event"]["type"] for line in done.stdout.splitlines()]
 
 
@@ -56,7 +56,7 @@ def test_the_answer_and_nothing_else_goes_to_stdout(home: Home) -> None:
 
 
 def test_v10_without_a_terminal_a_chat_with_a_prompt_is_a_run(home: Home) -> None:
-    done = home.run("Hello")
+    done = home.call("Hello")
     assert done.returncode == 0
     assert done.stdout.endswith(ENDING)
 
@@ -64,15 +64,15 @@ def test_v10_without_a_terminal_a_chat_with_a_prompt_is_a_run(home: Home) -> Non
 def test_what_is_piped_in_is_added_to_the_prompt(home: Home) -> None:
     found = records(home, "Hello")
     assert found[0]["event"]["text"] == "Hello"
-    done = home.run("run", "Look:", "--output", "json", stdin="line 1\nline 2\n")
+    done = home.call("run", "Look:", "--output", "json", stdin="line 1\nline 2\n")
     assert json.loads(done.stdout.splitlines()[0])["event"]["text"] == "Look:\n\nline 1\nline 2"
-    done = home.run("run", "-", "--output", "json", stdin="only this\n")
+    done = home.call("run", "-", "--output", "json", stdin="only this\n")
     assert json.loads(done.stdout.splitlines()[0])["event"]["text"] == "only this"
 
 
 def test_json_is_every_event_of_the_turn_unchanged(home: Home) -> None:
-    printed = home.run("run", "Hello", "--output", "json").stdout
-    tailed = home.run("tail", "Hello", "--output", "json", "--no-follow").stdout
+    printed = home.call("run", "Hello", "--output", "json").stdout
+    tailed = home.call("tail", "Hello", "--output", "json", "--no-follow").stdout
     assert printed == tailed
     first, *_, last = (json.loads(line) for line in printed.splitlines())
     assert list(first) == ["id", "ts", "event"]
@@ -81,7 +81,7 @@ def test_json_is_every_event_of_the_turn_unchanged(home: Home) -> None:
 
 
 def test_yaml_is_one_document_per_event(home: Home) -> None:
-    done = home.run("run", "Hello", "--output", "yaml")
+    done = home.call("run", "Hello", "--output", "yaml")
     documents = done.stdout.split("---\n")[1:]
     assert len(documents) == len(kinds(home, "Hello"))
     assert all(document.startswith('id: "') for document in documents)
@@ -89,8 +89,8 @@ def test_yaml_is_one_document_per_event(home: Home) -> None:
 
 
 def test_a_session_is_continued_by_name_and_as_the_last_one(home: Home) -> None:
-    home.run("run", "Hello")
-    assert home.run("run", "-s", "Hello", "What is a stream?").returncode == 0
+    home.call("run", "Hello")
+    assert home.call("run", "-s", "Hello", "What is a stream?").returncode == 0
     again = records(home, "-c", "How does replay work?")
     assert again[0]["event"]["text"] == "How does replay work?"
     assert len(home.sessions()) == 1
@@ -98,7 +98,7 @@ def test_a_session_is_continued_by_name_and_as_the_last_one(home: Home) -> None:
 
 
 def test_there_is_nothing_to_continue_in_an_empty_redis(home: Home) -> None:
-    done = home.run("run", "-c", "Hello")
+    done = home.call("run", "-c", "Hello")
     assert done.returncode == 1
     assert done.stderr.startswith("riffle: There is no session to go on with.")
 
@@ -106,7 +106,7 @@ def test_there_is_nothing_to_continue_in_an_empty_redis(home: Home) -> None:
 def test_tools_and_the_number_of_calls_are_limited(home: Home) -> None:
     assert "tool-call" in {record["event"]["type"] for record in records(home, "Hello")}
     assert "tool-call" not in {record["event"]["type"] for record in records(home, "Hello", "--no-tools")}
-    done = home.run("run", "Hello", "--max-calls", "1", "--output", "json")
+    done = home.call("run", "Hello", "--max-calls", "1", "--output", "json")
     assert done.returncode == 1
     assert "max-calls" in done.stderr
     last = json.loads(done.stdout.splitlines()[-1])["event"]
@@ -156,7 +156,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(home: Home) -> None:
 
 def test_a_provider_that_cannot_be_reached_fails_in_words(home: Home) -> None:
     home.env |= {"OPENAI_API_KEY": "sk-of-the-test", "OPENAI_BASE_URL": "http://127.0.0.1:1/v1"}
-    done = home.run("run", "Hello", "-m", "openai-chat:gpt", "--retries", "0")
+    done = home.call("run", "Hello", "-m", "openai-chat:gpt", "--retries", "0")
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("riffle: ")
@@ -166,12 +166,12 @@ def test_a_provider_that_cannot_be_reached_fails_in_words(home: Home) -> None:
 
 
 def test_an_engine_that_is_there_already_answers(home: Home) -> None:
-    home.run("run", "Hello")
+    home.call("run", "Hello")
     [info] = home.sessions()
     engine = home.start("engine", "--session", info["id"])
     try:
         wait_until_now(lambda: home.sessions()[0]["live"], what="the engine's lease")
-        done = home.run("run", "-c", "What is a stream?")
+        done = home.call("run", "-c", "What is a stream?")
         assert done.returncode == 0
         assert "A stream is a list that only grows" in done.stdout
         assert engine.poll() is None
@@ -181,15 +181,15 @@ def test_an_engine_that_is_there_already_answers(home: Home) -> None:
 
 
 def test_a_queue_that_is_held_back_is_named_and_nothing_is_left_in_it(home: Home, server: RedisServer) -> None:
-    home.run("run", "Hello")
+    home.call("run", "Hello")
     [info] = home.sessions()
     with Redis(unix_socket_path=server.socket) as redis:
         redis.set(f"riffle:{{{info['id']}}}:paused", "1")
-    home.run("send", "Hello", "It waits")
-    done = home.run("run", "-c", "And so does this")
+    home.call("send", "Hello", "It waits")
+    done = home.call("run", "-c", "And so does this")
     assert done.returncode == 1
     assert "held back" in done.stderr
-    assert json.loads(home.run("sessions", "show", "Hello", "--json").stdout)["waiting"] == 1
+    assert json.loads(home.call("sessions", "show", "Hello", "--json").stdout)["waiting"] == 1
 
 
 def test_in_a_terminal_the_rest_is_seen_on_stderr(home: Home) -> None:
@@ -204,6 +204,23 @@ def test_in_a_terminal_the_rest_is_seen_on_stderr(home: Home) -> None:
         assert (home.folder / "answer.md").read_text().endswith(ENDING)
     finally:
         terminal.close()
+
+
+def test_what_is_said_in_the_middle_of_an_answer_has_a_line_of_its_own(tmp_path: Path) -> None:
+    with (
+        (tmp_path / "both").open("w") as out,
+        (tmp_path / "both").open("a") as err,
+        (tmp_path / "only").open("w") as own,
+    ):
+        for answers in (out, own):
+            timeline, transcript = Timeline(), Transcript(answers, None)
+            for number, delta in enumerate(("half a ", "line")):
+                payload = json.dumps({"type": "partial", "meta": {"message_id": "m"}, "delta": delta})
+                transcript.show(timeline.apply(decode(payload), f"{number}-0", 1))
+                transcript.end_line(err)
+        err.write("riffle: It is said.\n")
+    assert (tmp_path / "both").read_text() == "half a \nline\nriffle: It is said.\n"
+    assert (tmp_path / "only").read_text() == "half a line"
 
 
 def test_a_terminal_gets_no_control_character(home: Home) -> None:

@@ -53,7 +53,29 @@ async def test_a_lost_engine_is_told_and_the_prompt_can_be_asked_again(own_home:
         assert Interruption in kinds
         await pilot.press("f5")
         await wait_until(lambda: app.source.sent)
+        await pilot.press("f5")
+        await app.note("It is asked again already")
         assert app.source.sent == [Sent("Why is water wet?", "", "t1")]
+
+
+async def test_an_answer_that_goes_on_after_all_is_not_asked_again(own_home: Path) -> None:
+    story = answering()
+    app = screen(own_home, LeaseChanged(LEASE), story.take())
+    async with app.run_test() as pilot:
+        await app.read(2)
+        app.source.push(LeaseChanged(None, sure=False))
+        await pilot.press("f5")
+        await app.note("The answer is still coming")
+        assert "engine lost" not in app.status
+        app.source.push(LeaseChanged(None))
+        await wait_until(lambda: "engine lost" in app.status)
+        await pilot.press("f5")
+        await wait_until(lambda: app.source.unbegun)
+        app.source.push_queue(Queue(tuple(app.source.unbegun)))
+        app.source.push(story.say(" wet").take(), LeaseChanged(LEASE))
+        await app.note("The engine is there after all")
+        await wait_until(lambda: not app.folded.queue.prompts and "engine lost" not in app.status)
+        assert app.source.calls.count("withdraw") == 1
 
 
 async def test_a_retry_asks_the_prompt_of_the_turn_that_it_stands_in(own_home: Path) -> None:

@@ -14,6 +14,8 @@ from bus.feed import QueueChanged
 from bus.meta import Metadata
 from bus.session import Prompt, Queue, SessionInfo
 from engine.failures import Stalled
+from tests.support import gallery
+from tests.support.gallery import Gallery
 from tests.support.provider_http import Answer
 from tests.support.riffle_app import Screen
 from tests.support.scripted_source import LIVE, STARTED_MS, ScriptedLibrary, ScriptedSource, Story
@@ -215,6 +217,24 @@ def test_a_tiny_terminal(snap_compare: SnapCompare, own_home: Path) -> None:
         await settled(pilot, entities=8)
 
     assert snap_compare(chat(own_home, "shoal"), run_before=drive, terminal_size=(20, 5))
+
+
+@pytest.mark.parametrize(("theme", "width"), [("dusk", 110), ("paper", 46)])
+def test_cards(snap_compare: SnapCompare, theme: str, width: int) -> None:
+    """What people and models say, and what stands between, in every state."""
+    assert snap_compare(Gallery(theme, gallery.talk()), terminal_size=(width, 50 if width > 80 else 66))
+
+
+@pytest.mark.parametrize(("theme", "width"), [("paper", 110), ("dusk", 46)])
+def test_tool_cards(snap_compare: SnapCompare, theme: str, width: int) -> None:
+    """Tool calls, searches, code and pictures, in every state."""
+    assert snap_compare(Gallery(theme, gallery.tools()), terminal_size=(width, 72 if width > 80 else 86))
+
+
+def test_open_cards(snap_compare: SnapCompare) -> None:
+    """Tool calls with all of their arguments, and more of their results."""
+    shown = [card for card in gallery.tools() if card.id not in ("w4", "w10")]
+    assert snap_compare(Gallery("peat", [*gallery.talk()[:2], *shown], opened=True), terminal_size=(90, 90))
 
 
 @pytest.mark.parametrize("theme", ["peat", "shoal"])

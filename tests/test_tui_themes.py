@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import time
 from itertools import product
 from pathlib import Path
 
 import pytest
+from textual import constants, events
 from textual.theme import Theme
 
 from tests.support.riffle_app import screen
 from tests.support.waiting import wait_until
+from tui.background import Background, Parser, guessed_dark
 from tui.paths import find_paths
 from tui.screens.picker import Picker
-from tui.themes import COLORS, BrokenTheme, Found, find_themes, load_all, load_theme, own_folder
+from tui.themes import COLORS, BrokenTheme, Found, find_themes, for_few_colors, load_all, load_theme, own_folder
 
 DUSK = (own_folder() / "dusk.toml").read_text(encoding="utf-8")
 OURS = find_themes([own_folder()])
@@ -50,9 +54,10 @@ def test_there_are_two_dark_and_two_light_themes() -> None:
     assert sorted(load_theme(found).dark for found in OURS) == [False, False, True, True]
 
 
+@pytest.mark.parametrize("few", [False, True], ids=["truecolor", "16"])
 @pytest.mark.parametrize("found", OURS, ids=lambda found: found.name)
-def test_every_ink_is_legible_on_every_ground(found: Found) -> None:
-    theme = load_theme(found)
+def test_every_ink_is_legible_on_every_ground(found: Found, few: bool) -> None:
+    theme = for_few_colors(load_theme(found)) if few else load_theme(found)
     weak = {
         f"{ink} on {ground}": round(contrast(color(theme, ink), color(theme, ground)), 2)
         for ink, ground in product(INKS, GROUNDS)
@@ -114,6 +119,7 @@ async def test_an_unknown_theme_is_named_and_the_default_worn(own_home: Path) ->
     app = screen(own_home, theme="drusk")
     async with app.run_test():
         await app.note("There is no theme 'drusk'")
+        await app.opened()
         assert app.theme == "dusk"
 
 
@@ -126,6 +132,7 @@ async def test_a_broken_theme_named_like_ours_does_not_stop_riffle(own_home: Pat
     async with app.run_test():
         await app.note(str(themes / "dusk.toml"))
         assert app.theme == "dusk"
+        await app.opened()
 
 
 async def test_a_theme_that_cannot_be_kept_is_worn_all_the_same(own_home: Path) -> None:
@@ -137,3 +144,71 @@ async def test_a_theme_that_cannot_be_kept_is_worn_all_the_same(own_home: Path) 
         await pilot.press(*"/theme paper", "enter")
         await app.note("The theme is not kept")
         assert app.theme == "paper"
+
+
+async def test_auto_wears_what_suits_the_terminal(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLORFGBG", "0;15")
+    app = screen(own_home, theme="auto")
+    async with app.run_test() as pilot:
+        assert app.theme == "paper"
+        app.post_message(Background(dark=True))
+        await wait_until(lambda: app.theme == "dusk")
+        await app.opened()
+        await pilot.press(*"/theme peat", "enter")
+        await wait_until(lambda: app.theme == "peat")
+        app.post_message(Background(dark=False))
+        await pilot.pause()
+        assert app.theme == "peat", "what somebody chose stays"
+
+
+async def test_a_theme_file_that_is_edited_is_worn_at_once(own_home: Path) -> None:
+    themes = find_paths({"RIFFLE_HOME": str(own_home)}).themes
+    themes.mkdir(parents=True)
+    mine = themes / "mine.toml"
+    mine.write_text(DUSK)
+    app = screen(own_home, theme="mine")
+    async with app.run_test():
+        for number, text in enumerate((DUSK.replace("#15171f", "#000011"), "colors = 3")):
+            mine.write_text(text)
+            os.utime(mine, (0, number))
+            app.post_message(events.AppFocus())
+            await wait_until(lambda: app.screen.styles.background.hex.lower() == "#000011")
+        await app.note(f"The theme {mine} lacks colors")
+
+
+def test_a_terminal_of_16_colors_gets_those(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "COLOR_SYSTEM", "standard")
+    assert screen(own_home, theme="dusk").current_theme.background == "#000000"
+
+
+# -- what the terminal says -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "dark"),
+    [
+        ("\x1b]11;rgb:1515/1717/1f1f\x1b\\", True),
+        ("\x1b]11;rgb:fa/f6/ee\x07", False),
+        ("\x1b]11;rgba:0000/0000/0000/ffff\x1b\\", True),
+    ],
+)
+def test_the_answer_is_taken_out_of_the_keys_wherever_it_is_cut(said: str, dark: bool) -> None:
+    for cut in range(3, len(said)):
+        parser = Parser()
+        Parser.asked_at = time.monotonic()
+        messages = [*parser.feed(f"a\x1b[A{said[:cut]}"), *parser.feed(f"{said[cut:]}b\x1b[B")]
+        keys = [message.key for message in messages if isinstance(message, events.Key)]
+        assert keys == ["a", "up", "b", "down"], cut
+        assert [message.dark for message in messages if isinstance(message, Background)] == [dark]
+
+
+def test_keys_that_look_like_the_beginning_of_an_answer_are_keys() -> None:
+    parser = Parser()
+    Parser.asked_at = time.monotonic()
+    keys = [message.key for message in parser.feed("x]11;rgb:") if isinstance(message, events.Key)]
+    assert keys == ["x", "right_square_bracket", "1", "1", "semicolon", "r", "g", "b", "colon"]
+
+
+@pytest.mark.parametrize(("value", "dark"), [("15;0", True), ("0;default;15", False), ("12;8", True), ("", None)])
+def test_the_environment_may_say_it(value: str, dark: bool | None) -> None:
+    assert guessed_dark({"COLORFGBG": value}) is dark

@@ -86,12 +86,12 @@ async def test_a_tool_call_is_one_line_and_opens_to_its_arguments_and_result() -
             "  line 1",
             "  line 2",
             "  line 3",
-            "  … 96 more lines",
+            "  … 96 more lines · show all",
         ]
         await pilot.click(offset=(6, 0))
-        assert lines(view)[:4] == ["✓ read_file  1.5 s", "    path: a.py", '    range: {"from": 1}', "  line 0"]
+        assert lines(view)[:5] == ["✓ read_file  1.5 s", "  path: a.py", "  range:", "    from: 1", "  line 0"]
         await pilot.press("end")
-        assert lines(view)[-1] == "  … 40 more lines"
+        assert lines(view)[-1] == "  … 40 more lines · show all"
         await pilot.click(offset=(6, view.size.height - 1))
         await pilot.press("end")
         assert lines(view)[-1] == "  line 99"

@@ -48,12 +48,12 @@ async def test_a_cursor_in_a_card_that_closes_goes_to_its_head() -> None:
 
 
 async def test_the_cursor_brings_its_block_into_sight() -> None:
-    async with timeline(*(answer(f"a{n}", numbered(4)) for n in range(20))) as (view, pilot, _):
+    async with timeline(*(answer(f"a{n}", numbered(4)) for n in range(20))) as (view, _, _):
         for _ in range(25):
-            await pilot.press("up")
+            view.action_cursor_up()
             assert any(line.startswith("▌") for line in view.plain_lines())
         for _ in range(35):
-            await pilot.press("down")
+            view.action_cursor_down()
             assert any(line.startswith("▌") for line in view.plain_lines())
         assert view.following
 
@@ -126,6 +126,16 @@ async def test_a_drag_selects_rows_and_a_double_click_a_word() -> None:
         assert app.screen.get_selected_text() == "beta"
         await pilot.click(TimelineView, offset=(9, 0), times=3)
         assert app.screen.get_selected_text() == "alpha beta gamma delta epsilon"
+
+
+async def test_a_double_click_takes_a_word_that_is_broken_over_rows() -> None:
+    text = "See https://example.org/a/very/long/path?with=query here. 這個句子很長需要換行才放得下,對吧"
+    async with timeline(answer("a", text), size=(24, 12)) as (_, pilot, app):
+        copies: list[str | None] = []
+        for offset in ((6, 2), (6, 4)):
+            await pilot.click(TimelineView, offset=offset, times=2)
+            copies.append(app.screen.get_selected_text())
+        assert copies == ["https://example.org/a/very/long/path?with=query", "這個句子很長需要換行才放得下"]
 
 
 async def test_a_triple_click_takes_a_block_without_what_is_only_drawn() -> None:

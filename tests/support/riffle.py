@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+from unittest import mock
 
 import psutil
 
 from tests.support.terminal import Terminal
+from tui.__main__ import main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RIFFLE = [sys.executable, "-m", "tui"]
@@ -51,6 +54,19 @@ class Home:
             check=False,
         )
 
+    def call(self, *words: str, stdin: str | TextIO = "") -> subprocess.CompletedProcess[str]:
+        """As `run`, in this process: at a tenth of the cost, where the process itself is not the point.
+
+        Not in an async test, whose loop runs.
+        """
+        typed = _text_file(stdin) if isinstance(stdin, str) else stdin
+        here = mock.patch.multiple(sys, stdin=typed, stdout=_text_file(), stderr=_text_file())
+        with contextlib.chdir(self.folder), mock.patch.dict(os.environ, self.env, clear=True), here:
+            outputs = sys.stdout, sys.stderr
+            code = main(words)
+        out, err = (_written(output) for output in outputs)
+        return subprocess.CompletedProcess([*RIFFLE, *words], code, out, err)
+
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Start a command with pipes for stdout and stderr."""
         return subprocess.Popen(
@@ -71,7 +87,7 @@ class Home:
 
     def sessions(self) -> list[dict[str, Any]]:
         """What `riffle sessions list --json` says."""
-        done = self.run("sessions", "list", "--json")
+        done = self.call("sessions", "list", "--json")
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -98,6 +114,15 @@ class Home:
             with contextlib.suppress(psutil.Error, OSError):
                 if process.environ().get("RIFFLE_HOME") == str(self.folder):
                     yield process
+
+
+def _text_file(text: str = "") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8")
+
+
+def _written(output: Any) -> str:
+    output.flush()
+    return output.buffer.getvalue().decode()
 
 
 def _command_line(process: psutil.Process) -> str:

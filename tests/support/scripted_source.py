@@ -58,6 +58,7 @@ class ScriptedSource:
     player: Player | None = None
     engine_wanted: bool = False
     unanswered: str = ""
+    unbegun: Sequence[Prompt] = ()
     session: SessionInfo = field(default_factory=lambda: SessionInfo(id=SESSION, title="A session"))
     failure: BusError | None = None
     """Raised by every call that sends something."""
@@ -73,6 +74,10 @@ class ScriptedSource:
     """What went with each of `sent`."""
     calls: list[str] = field(default_factory=list[str])
     queue: Queue = field(default_factory=Queue)
+    before: Sequence[list[Entry]] = ()
+    """What stands before the script, where that says so."""
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when that may be read."""
     _pushed: asyncio.Queue[FeedItem] = field(default_factory=asyncio.Queue[FeedItem])
 
     async def items(self) -> AsyncIterator[FeedItem]:
@@ -80,6 +85,11 @@ class ScriptedSource:
             yield item
         while True:
             yield await self._pushed.get()
+
+    async def earlier(self) -> AsyncIterator[list[Entry]]:
+        for entries in self.before:
+            await self.go_on.wait()
+            yield entries
 
     def push(self, *items: FeedItem) -> None:
         for item in items:
@@ -109,6 +119,8 @@ class ScriptedSource:
         self.prompt_ids.append(prompt_id)
         self._called("submit")
         self.sent.append(Sent(text, model, supersedes))
+        prompt = Prompt(id=prompt_id, text=text, author=self.author, supersedes=supersedes)
+        self.unbegun = (*self.unbegun, prompt)
         self.options.append(dict(options or {}))
         self.files.append(list(files))
 
@@ -124,6 +136,7 @@ class ScriptedSource:
 
     async def withdraw(self, prompt_id: str) -> Prompt | None:
         self._called("withdraw")
+        self.unbegun = [prompt for prompt in self.unbegun if prompt.id != prompt_id]
         found = next((prompt for prompt in self.queue.prompts if prompt.id == prompt_id), None)
         if found is not None:
             rest = tuple(prompt for prompt in self.queue.prompts if prompt is not found)
@@ -132,6 +145,9 @@ class ScriptedSource:
 
     async def resume_queue(self) -> None:
         self._called("resume_queue")
+
+    def reconnect(self) -> None:
+        self.calls.append("reconnect")
 
     def play(self, key: str) -> None:
         self.calls.append(f"play {key}")

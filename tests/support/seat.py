@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bus.attachment import Attachment
+from bus.errors import BusError
 from bus.events import Event
 from engine.ports import Work
 
@@ -55,12 +56,16 @@ class ListSink:
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.events = list(events)
+        self.denied: BusError | None = None
+        """Why nothing is taken any more."""
         self.room = asyncio.Event()
         self.room.set()
         self._news = asyncio.Event()
 
     async def publish(self, event: Event) -> None:
         """Take `event`."""
+        if self.denied:
+            raise self.denied
         self.events.append(event)
         self._news.set()
         await self.room.wait()
@@ -88,6 +93,8 @@ class MemorySeat:
         self.session_id = session_id
         self.sink = ListSink(past)
         self.finished: list[Work] = []
+        self.denied: BusError | None = None
+        """Why nobody hears of an interrupt."""
         self.files: dict[str, bytes] = {}
         self._prompts: asyncio.Queue[Work | None] = asyncio.Queue()
         self._interrupts: asyncio.Queue[str] = asyncio.Queue()
@@ -107,7 +114,10 @@ class MemorySeat:
 
     async def interrupted(self) -> str:
         """The author of the next interrupt."""
-        return await self._interrupts.get()
+        author = await self._interrupts.get()
+        if self.denied:
+            raise self.denied
+        return author
 
     async def finish(self, work: Work) -> None:
         """Note that `work` is done."""

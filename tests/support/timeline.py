@@ -27,6 +27,8 @@ class TimelineApp(App[None]):
         self.links: list[str] = []
         self.retries: list[Entity] = []
         self.follows: list[tuple[bool, int]] = []
+        self.chosen: list[TimelineView.BlockChosen] = []
+        self.found = (0, 0, False)
 
     def compose(self) -> ComposeResult:
         yield self.view
@@ -42,6 +44,12 @@ class TimelineApp(App[None]):
 
     def on_timeline_view_follow_changed(self, message: TimelineView.FollowChanged) -> None:
         self.follows.append((message.following, message.new_below))
+
+    def on_timeline_view_block_chosen(self, message: TimelineView.BlockChosen) -> None:
+        self.chosen.append(message)
+
+    def on_timeline_view_found(self, message: TimelineView.Found) -> None:
+        self.found = (message.number, message.total, message.counting)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from bus.events import Gap, Info, Partial
-from bus.feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
+from bus.feed import BeganLate, ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
 from bus.session import ConnectionState, EngineLease, Queue
 from bus.stream import Entry
 
@@ -24,8 +24,11 @@ class Viewer:
         self.entries: list[Entry] = []
         self.queues: list[Queue] = []
         self.leases: list[EngineLease | None] = []
+        self.lost = 0
+        """How often it was told for sure that no engine is there."""
         self.states: list[ConnectionState] = []
         self.chunks: list[EntriesRead] = []
+        self.began_late = False
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._follow())
@@ -66,10 +69,13 @@ class Viewer:
                     self.entries += item.entries
                 case QueueChanged(queue):
                     self.queues.append(queue)
-                case LeaseChanged(lease):
+                case LeaseChanged(lease, sure):
                     self.leases.append(lease)
+                    self.lost += sure and lease is None
                 case ConnectionChanged(state):
                     self.states.append(state)
+                case BeganLate():
+                    self.began_late = True
 
 
 def _said(entry: Entry) -> str:

@@ -1,0 +1,125 @@
+"""Reading in the whole app: the search line, the menu of a block, details, and what is said about a copy."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from textual.widgets import Static
+
+from bus.session import SessionInfo
+from tests.support.riffle_app import Screen
+from tests.support.scripted_source import LIVE, ScriptedLibrary, ScriptedSource, Story
+from tests.support.waiting import wait_until
+from tui.cli.commands import Replay
+from tui.player import Player
+from tui.replay_source import ReplaySource
+from tui.screens.details import DetailsScreen
+from tui.screens.picker import Picker
+from tui.widgets.search_bar import SearchBar
+
+
+def talk(home: Path) -> Screen:
+    told = Story().ask("Where do trout live?", model="demo").say("In **streams**:\n\n```sh\nls trout\n```").finish()
+    told.ask("And pike?", model="demo").say("Pike eat trout.").finish()
+    return Screen(home, ScriptedLibrary(ScriptedSource(script=[LIVE, told.take()])))
+
+
+def said(app: Screen) -> str:
+    """What stands at the right of the search line; nothing without one."""
+    bars = app.session_screen.query(SearchBar)
+    return str(bars.first().query_one(".search-count", Static).content) if bars else ""
+
+
+async def test_a_text_is_found_from_the_prompt_and_escape_leads_back(own_home: Path) -> None:
+    app = talk(own_home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.read(6)
+        await pilot.press(*"draft", "ctrl+f")
+        await wait_until(lambda: bool(app.session_screen.query(SearchBar)))
+        await pilot.press(*"trout")
+        await wait_until(lambda: said(app).startswith("3/3"))
+        await pilot.press("up")
+        await wait_until(lambda: said(app).startswith("2/3"))
+        await pilot.press("enter")
+        await wait_until(lambda: said(app).startswith("2/3   n next"))
+        await pilot.press("N")
+        await wait_until(lambda: said(app).startswith("1/3   n next"))
+        await pilot.press("escape")
+        await wait_until(lambda: not said(app))
+        await pilot.press("escape")
+        assert app.prompt.has_focus
+        assert app.prompt.text == "draft"
+        await pilot.press("ctrl+f")
+        await wait_until(lambda: bool(app.session_screen.query(SearchBar)))
+        await pilot.press(*"nowhere")
+        await wait_until(lambda: said(app).startswith("nothing"))
+        await pilot.press("escape")
+        await wait_until(lambda: not app.session_screen.query(SearchBar))
+        assert app.prompt.has_focus
+        await pilot.press("ctrl+c", *"/find Pike", "enter")
+        await wait_until(lambda: said(app).startswith("1/1"))
+
+
+async def test_the_keys_of_a_replay_are_letters_while_one_writes_what_to_find(own_home: Path) -> None:
+    entries = Story().ask("quit. or not", model="demo").say("Yes.").finish().take().entries
+    player = Player([entry.ts for entry in entries], clock=lambda: 0.0)
+    app = Screen(own_home, ScriptedLibrary(), Replay(session="x"))
+    app.library.source = ReplaySource(SessionInfo(id="x"), entries, player)  # type: ignore[assignment]
+    async with app.run_test() as pilot:
+        await app.read(1)
+        await pilot.press("ctrl+f")
+        await wait_until(lambda: bool(app.session_screen.query(SearchBar)))
+        await pilot.press("q", "u", "i", "t", "full_stop", "space", "o")
+        await wait_until(lambda: said(app).startswith("1/1"))
+        assert app.session_screen.query_one(SearchBar).field.value == "quit. o"
+        await pilot.press("enter", "end")
+        await wait_until(lambda: player.ended)
+
+
+async def test_a_block_has_a_menu(own_home: Path) -> None:
+    app = talk(own_home)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await app.read(6)
+        view = app.session_screen.view
+        assert view is not None
+        await pilot.press("shift+up")
+        await wait_until(lambda: view.has_focus)
+        await pilot.press("left_square_bracket", "up", "up", "m")
+        await wait_until(lambda: isinstance(app.screen, Picker))
+        await pilot.pause()
+        await pilot.press("enter")
+        await wait_until(lambda: app.copied == ["ls trout"])
+        await pilot.press("m")
+        await wait_until(lambda: isinstance(app.screen, Picker))
+        await pilot.press(*"mark")
+        await pilot.press("enter")
+        await wait_until(lambda: app.copied[1:] == ["In **streams**:\n\n```sh\nls trout\n```"])
+        await pilot.press("i")
+        await wait_until(lambda: isinstance(app.screen, DetailsScreen))
+        details = str(app.screen.query_one(Static).content)
+        assert details.startswith("Answer\nid ")
+        assert "last entry" in details
+        assert "Its turn\nmodel               demo" in details
+        await pilot.press("escape")
+        assert app.screen is app.session_screen
+
+
+async def test_a_copy_is_called_what_it_is(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSH_CONNECTION", "SSH_TTY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "TMUX", "STY"):
+        monkeypatch.delenv(name, raising=False)
+    program = tmp_path / "xclip"
+    program.write_text(f'#!/bin/sh\ncat > "{tmp_path}/taken"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    app = talk(own_home)
+    async with app.run_test():
+        await app.opened()
+        monkeypatch.delenv("DISPLAY", raising=False)
+        app.copy_to_clipboard("one")
+        await app.note("3 characters sent to the terminal's clipboard (OSC 52)")
+        monkeypatch.setenv("DISPLAY", ":9")
+        app.copy_to_clipboard("three")
+        await app.note("Copied 5 characters (xclip).")
+        assert (tmp_path / "taken").read_text() == "three"
