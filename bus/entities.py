@@ -118,19 +118,22 @@ class FileSearch(Entity):
 
 @dataclass(slots=True, kw_only=True)
 class CodeInterpreter(Entity):
-    """Code that the provider runs."""
+    """Code that the provider runs, and what it wrote."""
 
     code: TextBuffer = field(default_factory=TextBuffer)
     running: bool = False
+    result: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class McpCall(Entity):
     """An MCP call (or, with `listing`, the listing of a server's tools) that the provider makes."""
 
+    name: str = ""
     arguments: TextBuffer = field(default_factory=TextBuffer)
     listing: bool = False
     failed: bool = False
+    result: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -149,6 +149,11 @@ def read_entry(entry_id: str, fields: Fields, shape: Shape = WATERMILL) -> Entry
 _OUR_NAMES = [_UUID, b"metadata", b"payload", b"v", b"ts", b"w", b"e", b"q", b"n"]
 _OUR_VERSION = str(VERSION).encode()
 
+# What Entry() does, at half of its time.
+_make_entry: Callable[[type[Entry], tuple[str, Event, int, bytes, int, str, int, int]], Entry] = cast(
+    Any, tuple
+).__new__
+
 
 def read_flat(entry_id: str, flat: Sequence[bytes], shape: Shape = WATERMILL) -> Entry:
     """One entry from its names and values, alternating, as Redis sends them: what `read_entry` makes of them."""
@@ -161,7 +166,8 @@ def read_flat(entry_id: str, flat: Sequence[bytes], shape: Shape = WATERMILL) ->
             and (len(ts) <= MAX_DIGITS and len(seq) <= MAX_DIGITS and len(n) <= MAX_DIGITS)
             and (author := _author(writer, epoch))
         ):
-            return Entry(entry_id, decode(payload), int(ts), payload, int(n), *author, int(seq))
+            read = (entry_id, decode(payload), int(ts), payload, int(n), *author, int(seq))
+            return _make_entry(Entry, read)
     return read_entry(entry_id, pair_up(flat), shape)
 
 

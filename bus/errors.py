@@ -5,6 +5,7 @@ BusError
 │   └── StoreLoading     it has just started and reads its data: worth waiting
 ├── StoreRefused         Redis answers and refuses: another try gives the same answer
 │   ├── AccessDenied     password or permission
+│   │   └── AccessWithdrawn   it was granted before: worth another try, as what is unavailable
 │   └── WrongKeyType     the key holds something that is not a stream
 ├── Fenced               a newer engine writes to the session: this one must stop
 ├── LeaseTaken           another engine answers the session now
@@ -39,6 +40,10 @@ class StoreRefused(BusError):
 
 class AccessDenied(StoreRefused):
     """The password is wrong or missing, or the user may not do this."""
+
+
+class AccessWithdrawn(AccessDenied, StoreUnavailable):
+    """A password that was right is not any more. It may be changed back: an engine holds on to what it has to write."""
 
 
 class WrongKeyType(StoreRefused):

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from .backlog import Backlog
 from .entry import position, position_before
-from .errors import AccessDenied, BusError, StoreUnavailable
+from .errors import AccessDenied, BusError, StoreRefused, StoreUnavailable
 from .feed import ConnectionChanged, EntriesRead, FeedItem, LeaseChanged, QueueChanged
 from .order import Order
 from .pages import Pages
@@ -35,7 +35,7 @@ LOST_SECONDS = 3.0
 """So long no lease is there before that is sure: within it an engine that lives has brought its own back."""
 
 DENIED_SECONDS = 5.0
-"""How often a store that denies access is asked whether it still does: a password may be changed, and changed back."""
+"""How often a store that refuses is asked whether it still does: a password may be changed, and changed back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +108,18 @@ async def follow(
         while True:
             try:
                 items = await reader.step()
+            except StoreRefused as error:  # in front: what was granted before is unavailable, too
+                retry_at = time.monotonic() + DENIED_SECONDS
+                state = ConnectionState("denied", 0, f"{error} {error.hint}".strip(), retry_at)
+                yield ConnectionChanged(state)
+                await _sleep(DENIED_SECONDS, hurry)
+                reader.doubt()
             except StoreUnavailable as error:
                 delay = backoff(state.attempt)
                 retry_at = time.monotonic() + delay
                 state = ConnectionState("reconnecting", state.attempt + 1, f"{error} {error.hint}".strip(), retry_at)
                 yield ConnectionChanged(state)
                 await _sleep(delay, hurry)
-                reader.doubt()
-            except AccessDenied as error:
-                retry_at = time.monotonic() + DENIED_SECONDS
-                state = ConnectionState("denied", 0, f"{error} {error.hint}".strip(), retry_at)
-                yield ConnectionChanged(state)
-                await _sleep(DENIED_SECONDS, hurry)
                 reader.doubt()
             except BusError as error:
                 yield ConnectionChanged(ConnectionState("denied", 0, f"{error} {error.hint}".strip()))
@@ -220,14 +220,22 @@ class _Reader:
         if raw:
             self._cursor = raw[-1].id
             self._alone_since, self._sure = None, False  # somebody writes
-        if time.monotonic() < self._certain_at:
-            self._end = None  # an engine that lives is still writing its turn again
+        if self._may_come_again():
+            self._end = None
         elif not more:
             entries = [*entries, *self._close()]
         self._caught_up = not more
         told, self._told = self._told, self._caught_up
         # A viewer wants to know when it has everything, also where there is nothing.
         return [EntriesRead(entries, self._caught_up, behind)] if entries or self._told > told else []
+
+    def _may_come_again(self) -> bool:
+        """Whether what is missing at the end may still be written again: an engine does that as long as its turn runs.
+
+        Right after a loss its lease may be gone too, for a moment.
+        """
+        lease = self._beside.lease if self._beside else None
+        return time.monotonic() < self._certain_at or (lease is not None and lease.busy)
 
     def _close(self) -> list[Entry]:
         """All was read that there is: gaps for what is not."""
@@ -311,7 +319,7 @@ class _Reader:
 
     async def _restart(self) -> list[FeedItem]:
         """Read again from where reading once began, and show what is new. The numbers say what is missing; where they
-        do not within the time in which an engine that lives writes its turn again, a gap says that nobody knows.
+        do not, and no engine may write it again any more, a gap says that nobody knows.
 
         Where reading again comes to nothing again and again, there is time in between.
         """

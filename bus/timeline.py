@@ -61,7 +61,7 @@ class Timeline:
         """
         board = self._board
         if not board.begin(id, ts):
-            return []
+            return board.changes
         if self._loss is not None:
             self._reconsider_loss(event)
         if board.wait is not None:
@@ -73,8 +73,16 @@ class Timeline:
         return board.changes
 
     def apply_all(self, entries: Iterable[_Entry]) -> list[Change]:
-        """Fold entries, oldest first."""
-        return [change for entry in entries for change in self.apply(entry.event, entry.id, entry.ts)]
+        """Fold entries, oldest first. Deltas that follow one another become fewer changes than one by one."""
+        board, entries, changes, at = self._board, list(entries), list[Change](), 0
+        while at < len(entries):
+            entry = entries[at]
+            self.apply(entry.event, entry.id, entry.ts)
+            at += 1
+            if self._loss is None and board.wait is None:
+                at += segments.fold_run(board, entry.event, entries, at)
+            changes += board.changes
+        return changes
 
     def mark_engine_lost(self, ts: int | None = None) -> list[Change]:
         """Show the running answer as cut off, since its engine is gone.

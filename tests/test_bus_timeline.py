@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from bus.codec import decode, encode
 from bus.entities import (
     Appended,
+    Change,
     Created,
     Entity,
     Removed,
     Updated,
 )
+from bus.events import Event, Final, Gap, Partial, PartialThinking, Retry, RunStarted, Start
+from bus.meta import Correlation, Metadata, Usage
 from bus.timeline import Timeline
 from tests.support.stories import STREAMS, StoryEntry, load, transcript
 
@@ -83,3 +88,83 @@ def test_any_order_folds(path: Path):
         timeline = fold(entries)
         assert transcript(timeline)
         assert len({entity.id for entity in timeline.entities}) == len(timeline.entities)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_many_at_once_are_the_same_as_one_by_one(seed: int):
+    """Also where a run of deltas is broken by whatever it may be, and wherever the reader's pages end."""
+    chance = random.Random(seed)
+    entries = _mixed(chance)
+    one_by_one, at_once, told, told_at_once = Timeline(), Timeline(), list[Change](), list[Change]()
+    while entries:
+        count = chance.choice((1, 2, 7, 40))
+        page, entries = entries[:count], entries[count:]
+        for entry in page:
+            told += one_by_one.apply(entry.event, entry.id, entry.ts)
+        told_at_once += at_once.apply_all(page)
+        assert _everything(at_once) == _everything(one_by_one)
+        if chance.random() < 0.1:
+            told += one_by_one.mark_engine_lost(page[-1].ts)
+            told_at_once += at_once.mark_engine_lost(page[-1].ts)
+            entries = [page[-1], *entries]
+    assert _joined(told_at_once) == _joined(told)
+    assert len(told_at_once) < len(told)
+
+
+def _mixed(chance: random.Random) -> list[StoryEntry]:
+    """Runs of deltas as they come from a stream, with all that may break them in between."""
+    said, entries, message, key = dict[str, int](), list[StoryEntry](), 1, "m1:a"
+    for number in range(1, 200):
+        if chance.random() < 0.2:
+            key = f"m{message}:{chance.choice('aaaaaaab')}"
+        delta = chance.choice(("x", "yz", "é\n", ""))
+        event: Event = _delta(key, delta, said.get(key, 0))
+        said[key] = said.get(key, 0) + len(delta)
+        if chance.random() < 0.15:
+            event = chance.choice(list(_odd(event, said[key], chance)))
+            message += chance.random() < 0.3
+        entries.append(StoryEntry("" if isinstance(event, Gap) else f"{number}-0", event, 1000 + number))
+        if isinstance(event, Retry) or chance.random() < 0.1:
+            entries.append(chance.choice(entries[-5:]))
+        if chance.random() < 0.03:
+            del entries[chance.randrange(len(entries))]
+    return entries
+
+
+def _delta(key: str, delta: str, offset: int) -> Event:
+    """As the codec gives it: with the same metadata as others of its segment."""
+    meta, correlation = Metadata(message_id=key.partition(":")[0]), Correlation(segment_id=key)
+    return decode(encode(Partial(meta=meta, correlation=correlation, delta=delta, offset=offset)))
+
+
+def _odd(event: Event, said: int, chance: random.Random) -> Iterable[Event]:
+    meta, correlation = event.meta, event.correlation
+    yield event.model_copy(update={"completion": "whole"})
+    yield event.model_copy(update={"offset": None})
+    yield event.model_copy(update={"offset": chance.randrange(said + 1)})
+    yield event.model_copy(update={"offset": said + 3})
+    yield event.model_copy(update={"correlation": None})
+    yield event.model_copy(update={"meta": Metadata(message_id=meta.message_id, usage=Usage(output_tokens=said))})
+    yield event.model_copy(update={"meta": Metadata(message_id="another")})
+    yield PartialThinking(meta=meta, delta="hm", correlation=correlation, offset=said)
+    yield from (Retry(meta=meta, reason="Overloaded.", attempt=1, delay_ms=9),) * 3
+    yield from (Start(meta=meta), Final(meta=meta), RunStarted(meta=Metadata(turn_id=f"t{said}")), Gap(count=3))
+
+
+def _everything(timeline: Timeline) -> object:
+    shown = [
+        (type(entity), {field.name: str(getattr(entity, field.name)) for field in fields(entity)})
+        for entity in timeline.entities
+    ]
+    return shown, timeline.turns.keys(), timeline.state
+
+
+def _joined(changes: Iterable[Change]) -> list[tuple[type[Change], str, str]]:
+    """Changes with texts that were added one after the other as one."""
+    joined: list[tuple[type[Change], str, str]] = []
+    for change in changes:
+        told = (type(change), change.entity.id, change.delta if isinstance(change, Appended) else "")
+        if joined and isinstance(change, Appended) and joined[-1][:2] == told[:2]:
+            told = (*told[:2], joined.pop()[2] + told[2])
+        joined.append(told)
+    return joined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bus.errors import WrongKeyType
+from bus.errors import AccessWithdrawn, WrongKeyType
 from bus.events import Final, Info, RunFinished, Start
 from bus.redis.store import Store, open_store
 from bus.retry import insist
@@ -131,3 +131,20 @@ async def test_r16_a_refusal_for_good_reaches_the_publisher(redis_server: RedisS
         await writer.publish(Start())
         with pytest.raises(WrongKeyType):
             await writer.flush()
+
+
+async def test_a_password_that_is_changed_and_changed_back_costs_nothing(redis_server: RedisServer) -> None:
+    redis_server.command("ACL", "SETUSER", "ada", "on", ">one", "~*", "&*", "+@all")
+    store = await open_store(redis_server.url.replace("unix://", "unix://ada:one@"), client_name="t")
+    async with Writer(store.stream("s1"), writer="w", epoch=1) as writer:
+        await writer.publish(Info(message="before"))
+        await writer.flush()
+        redis_server.command("ACL", "SETUSER", "ada", "resetpass", ">two")
+        redis_server.command("CLIENT", "KILL", "USER", "ada")
+        await writer.publish(Info(message="meanwhile"))
+        await wait_until(lambda: isinstance(writer.trouble, AccessWithdrawn))
+        redis_server.command("ACL", "SETUSER", "ada", "resetpass", ">one")
+        await writer.flush()
+    entries = await store.stream("s1").read()
+    await store.close()
+    assert [entry.event for entry in entries] == [Info(message="before"), Info(message="meanwhile")]

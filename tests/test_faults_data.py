@@ -28,7 +28,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.riffle_app import attached
 from tests.support.viewer import Viewer
 from tests.support.waiting import wait_until
-from tui.cli.commands import Attach
+from tui.openings import Attach
 
 EVENTS = "riffle:{s1}:events"
 META = Metadata(message_id="m1", turn_id="t1")

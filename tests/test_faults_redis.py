@@ -32,10 +32,10 @@ from tests.support.redis_server import RedisServer
 from tests.support.riffle_app import attached
 from tests.support.viewer import Viewer
 from tests.support.waiting import wait_until
-from tui.cli.commands import Attach
 from tui.cli.context import Context
 from tui.cli.context import open_store as cli_store
 from tui.config import load_config
+from tui.openings import Attach
 from tui.paths import find_paths
 
 EVENTS = "riffle:{s1}:events"
@@ -293,7 +293,7 @@ async def test_r16_what_is_no_stream_is_left_as_it_is(redis_server: RedisServer,
         with pytest.raises(WrongKeyType, match=r"riffle:\{s1\}:events.*is not a stream"):
             await writer.flush()
     async with Viewer(store.watch(store.stream("s1"))) as viewer:
-        await wait_until(lambda: viewer.ended)
+        await wait_until(lambda: viewer.states and viewer.states[-1].status == "denied")
     assert redis_server.command("GET", EVENTS) == "precious"
 
 

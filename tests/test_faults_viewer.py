@@ -33,9 +33,9 @@ from tests.support.riffle_app import attached
 from tests.support.terminal import CTRL_D
 from tests.support.viewer import Viewer
 from tests.support.waiting import wait_until, wait_until_now
-from tui.cli.commands import Attach, Replay
 from tui.cli.errors import UsageError
 from tui.cli.parser import parse
+from tui.openings import Attach, Replay
 
 EVENTS = "riffle:{s1}:events"
 SAID = "Something was said here."

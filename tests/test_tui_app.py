@@ -22,7 +22,7 @@ from tests.support.scripted_source import Sent, Story
 from tests.support.waiting import wait_until
 from tui.app import Ending
 from tui.clean import is_clean_line
-from tui.cli.commands import Attach, Chat, Replay
+from tui.openings import Attach, Chat, Replay
 from tui.player import Player
 from tui.replay_source import ReplaySource
 from tui.screens.picker import Picker
@@ -359,7 +359,7 @@ import asyncio, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from bus.errors import BusError
 from tui.app import Riffle
-from tui.cli.commands import Chat
+from tui.openings import Chat
 from tui.config import load_config
 from tui.paths import find_paths
 

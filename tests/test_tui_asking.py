@@ -21,12 +21,12 @@ from tests.support.seat import MemorySeat, work
 from tests.support.viewer import Viewer
 from tests.support.waiting import wait_until
 from tui.cli import answering
-from tui.cli.commands import Chat
 from tui.cli.context import Context
 from tui.config import load_config
 from tui.engine_process import EngineProcess
 from tui.library import StoreLibrary
 from tui.live_source import LiveSource
+from tui.openings import Chat
 from tui.ownership import author
 from tui.paths import find_paths
 from tui.submit import PATIENCE_SECONDS

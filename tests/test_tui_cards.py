@@ -65,6 +65,8 @@ def test_a_huge_result_is_laid_out_in_pieces() -> None:
     section = Section(huge, 1)
     section.build(80, Look(opened=frozenset({"result:all"})))
     assert max(len(row) for block in section.blocks for row in getattr(block, "rows", ())) <= 4096
+    copied = [(line.joint, line.text[line.skip :]) for block in section.blocks for line in block.lines(80)]
+    assert "".join(joint + text for joint, text in copied).count("\n") == 2, "the head, and one line"
 
 
 def test_arguments_read_like_a_form() -> None:

@@ -18,12 +18,8 @@ from tests.support.terminal import CTRL_C
 from tests.support.waiting import wait_until_now
 from tui.cli import sessions, yaml_text
 from tui.cli.commands import (
-    Attach,
-    Chat,
-    Command,
     Doctor,
     Engine,
-    Replay,
     Run,
     Say,
     Send,
@@ -31,12 +27,12 @@ from tui.cli.commands import (
     SessionsList,
     SessionsRename,
     SessionsShow,
-    StreamName,
     Tail,
 )
 from tui.cli.errors import UsageError
 from tui.cli.help import PAGES
 from tui.cli.parser import parse
+from tui.openings import Attach, Chat, Command, Replay, StreamName
 
 # -- what is asked for -----------------------------------------------------------------------------------------
 

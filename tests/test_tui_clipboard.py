@@ -73,6 +73,8 @@ def test_the_sequence_passes_tmux_and_screen() -> None:
         ("linux", {"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}, {"wl-copy", "xclip"}, "wl-copy"),
         ("linux", {"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}, {"xsel"}, "xsel"),
         ("linux", {"WSL_DISTRO_NAME": "Debian"}, {"clip.exe"}, "clip.exe"),
+        ("linux", {"TMUX": "/tmp/t", "DISPLAY": ":0"}, {"xclip", "tmux"}, "xclip"),
+        ("linux", {"TMUX": "/tmp/t", "SSH_TTY": "/dev/pts/1", "DISPLAY": ":0"}, {"xclip", "tmux"}, "tmux"),
         ("linux", {}, {"xclip", "wl-copy", "pbcopy", "clip.exe"}, None),
     ],
 )

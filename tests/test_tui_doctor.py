@@ -27,7 +27,7 @@ from tests.support.waiting import wait_until, wait_until_now
 from tui.cli.acl import acl
 from tui.cli.context import Context
 from tui.cli.doctor.finding import Finding
-from tui.cli.doctor.server import access, set_up
+from tui.cli.doctor.server import access, redis_cli, set_up
 from tui.cli.doctor.server import server as examine
 from tui.config import load_config
 from tui.paths import find_paths
@@ -182,6 +182,8 @@ async def test_who_gets_in_without_a_password_is_told(forgetful: RedisServer) ->
     findings = await look(f"unix://default:CHANGE-ME@{forgetful.socket}")
     assert findings["access"].mark == "ok"
     assert findings["when it is full"].fix.startswith(f"redis-cli -s {forgetful.socket} --user default --askpass ")
+    called = redis_cli(parse_address("rediss://:secret@far:6390?ssl_ca_certs=/ca.pem"))
+    assert called == "redis-cli -h far -p 6390 --tls --cacert /ca.pem --askpass"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from bus.events import (
     Start,
     UserMessage,
 )
-from bus.feed import ConnectionChanged, EntriesRead, FeedItem
+from bus.feed import BeganLate, ConnectionChanged, EntriesRead, FeedItem
 from bus.meta import Correlation, Metadata
 from bus.session import ConnectionState, Queue
 from bus.stream import Entry
@@ -159,6 +159,12 @@ async def test_what_others_ask_is_read_out_while_a_line_is_typed() -> None:
         read.source.push_queue(Queue((), paused=True))
         read.type("")
         await wait_until(lambda: "resume_queue" in read.source.calls)
+
+
+async def test_what_is_not_read_out_of_a_long_session_is_said() -> None:
+    async with reading(BeganLate(3120), Story().ask("One").say("First").finish().take()) as read:
+        await read.heard("Note: 3,120 earlier entries are not read out. To read them: riffle tail ")
+        await read.heard("User: One\n\nAssistant: First\n")
 
 
 async def test_a_recording_ends_by_itself_and_asks_for_nothing() -> None:

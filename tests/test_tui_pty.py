@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -19,6 +20,7 @@ from tests.support.provider import provider_server
 from tests.support.riffle import RIFFLE, ROOT, Home
 from tests.support.terminal import CTRL_C, CTRL_D, ENTER, ESCAPE, Terminal
 from tests.support.waiting import wait_until_now
+from tui.lasting_output import LastingOutput
 
 READY = "Ask anything"
 ANSWERED = "How do I set a key"
@@ -237,14 +239,36 @@ def test_v10_a_terminal_that_goes_away_without_a_signal_ends_the_program(home: H
     near, far = pty.openpty()
     # Not its controlling terminal, so no SIGHUP comes.
     process = subprocess.Popen(
-        RIFFLE, stdin=far, stdout=far, stderr=far, env=home.env, cwd=home.folder, start_new_session=True
+        [*RIFFLE, "-m", "demo:long", "Tell me"],
+        stdin=far,
+        stdout=far,
+        stderr=far,
+        env=home.env,
+        cwd=home.folder,
+        start_new_session=True,
     )
     os.close(far)
     shown = b""
-    while b"every conversation" not in shown:
+    while b"esc to interrupt" not in shown:  # much is still to be written
         shown += os.read(near, 65536)
     os.close(near)
     assert process.wait(15) == 129
+
+
+def test_v10_what_is_written_to_a_terminal_that_is_gone_goes_nowhere() -> None:
+    near, far = pty.openpty()
+    file = os.fdopen(far, "w")
+    output = LastingOutput(file)
+    output.write("seen")
+    output.flush()
+    assert os.read(near, 100) == b"seen"
+    os.close(near)
+    for _ in range(3):
+        assert output.write("nowhere") == 7
+        output.flush()
+    assert output.gone
+    with contextlib.suppress(OSError):  # what is buffered
+        file.close()
 
 
 def test_v10_a_tiny_terminal_works(home: Home) -> None:

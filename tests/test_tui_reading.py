@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import stat
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from textual.widgets import Static
 
+from bus.entities import GeneratedImage
 from bus.session import SessionInfo
+from tests.support.gallery import PICTURE
 from tests.support.riffle_app import Screen
 from tests.support.scripted_source import LIVE, ScriptedLibrary, ScriptedSource, Story
+from tests.support.timeline import answer, created, show
 from tests.support.waiting import wait_until
-from tui.cli.commands import Replay
+from tui.openings import Replay
 from tui.player import Player
 from tui.replay_source import ReplaySource
 from tui.screens.details import DetailsScreen
@@ -30,6 +35,12 @@ def said(app: Screen) -> str:
     """What stands at the right of the search line; nothing without one."""
     bars = app.session_screen.query(SearchBar)
     return str(bars.first().query_one(".search-count", Static).content) if bars else ""
+
+
+def asked(app: Screen) -> str:
+    """The title of the dialog that is open."""
+    titles = app.screen.query("#picker-title")
+    return str(titles.first(Static).content) if titles else ""
 
 
 async def test_a_text_is_found_from_the_prompt_and_escape_leads_back(own_home: Path) -> None:
@@ -98,12 +109,44 @@ async def test_a_block_has_a_menu(own_home: Path) -> None:
         await wait_until(lambda: app.copied[1:] == ["In **streams**:\n\n```sh\nls trout\n```"])
         await pilot.press("i")
         await wait_until(lambda: isinstance(app.screen, DetailsScreen))
-        details = str(app.screen.query_one(Static).content)
-        assert details.startswith("Answer\nid ")
-        assert "last entry" in details
-        assert "Its turn\nmodel               demo" in details
+        shown = [str(each.content) for each in app.screen.query(Static)]
+        assert shown[:2] == ["Answer", "id"]
+        details = dict(pairwise(shown))
+        assert details["first entry"] != details["last entry"]
+        assert (details["\nIts turn"], details["model"]) == ("model", "demo")
         await pilot.press("escape")
         assert app.screen is app.session_screen
+
+
+async def test_what_a_block_leads_to_and_its_picture_are_in_its_menu(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = talk(own_home)
+    async with app.run_test(size=(80, 40)) as pilot:
+        await app.read(6)
+        view = app.session_screen.view
+        assert view is not None
+        await wait_until(lambda: bool(view.window.rows))
+        picture = GeneratedImage(id="i", image_base64=PICTURE, done=True)
+        show(view, *created(picture, answer("l", "See [the docs](https://evil.example/x).")))
+        view.focus()
+        view.move_cursor((7, 0))
+        await pilot.press("m")
+        await wait_until(lambda: isinstance(app.screen, Picker))
+        await pilot.pause()
+        await pilot.press(*"evil", "enter")
+        await wait_until(lambda: asked(app) == "https://evil.example/x")
+        await pilot.press("escape")
+        await wait_until(lambda: app.screen is app.session_screen)
+        view.focus()
+        view.move_cursor((6, 0))
+        await pilot.press("m")
+        await wait_until(lambda: isinstance(app.screen, Picker))
+        await pilot.pause()
+        await pilot.press("enter")
+        await app.note(f"Saved: {tmp_path}/riffle-picture-1.png")
+        assert (tmp_path / "riffle-picture-1.png").read_bytes() == base64.b64decode(PICTURE + "=")
 
 
 async def test_a_copy_is_called_what_it_is(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from bus.session import EngineLease, Prompt, Queue
 from tests.support.riffle_app import answered, answering, screen
 from tests.support.scripted_source import Sent, Story
 from tests.support.waiting import wait_until
-from tui.cli.commands import Attach
+from tui.openings import Attach
 from tui.screens.picker import Picker
 from tui.timeline.view import TimelineView
 

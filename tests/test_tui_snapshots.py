@@ -21,7 +21,7 @@ from tests.support.riffle_app import Screen
 from tests.support.scripted_source import LIVE, STARTED_MS, ScriptedLibrary, ScriptedSource, Story
 from tests.support.troubles import refused, said, told
 from tests.support.waiting import wait_until
-from tui.cli.commands import Attach, Chat, Replay
+from tui.openings import Attach, Chat, Replay
 from tui.player import Player
 from tui.replay_source import ReplaySource
 from tui.screens.picker import Picker

@@ -22,12 +22,13 @@ from bus.stream import Entry
 from tests.support.redis_server import RedisServer
 from tests.support.scripted_source import Story
 from tests.support.waiting import wait_until
-from tui.cli.commands import Attach, Chat, Replay, StreamName
+from tui import live_source
 from tui.cli.context import Context
 from tui.cli.printing import json_line
 from tui.config import load_config
 from tui.library import StoreLibrary
 from tui.live_source import LiveSource
+from tui.openings import Attach, Chat, Replay, StreamName
 from tui.outbox import Outbox
 from tui.paths import find_paths
 from tui.player import Player
@@ -65,6 +66,11 @@ class Reader:
             self.items.append(item)
 
     @property
+    def connections(self) -> list[str]:
+        """How the connection was, one after the other."""
+        return [item.state.status for item in self.items if isinstance(item, ConnectionChanged)]
+
+    @property
     def queue(self) -> Queue:
         """The queue as it was told last."""
         return next((item.queue for item in reversed(self.items) if isinstance(item, QueueChanged)), Queue())
@@ -98,6 +104,21 @@ async def test_a_new_chat_exists_from_its_first_letter_on(
     await new_chat.begin()
     assert [info.id for info in await store.sessions()] == [new_chat.session.id]
     assert [engine.asked for engine in engines] == [["ensure", "ensure"]]
+    await reader.close()
+
+
+async def test_a_chat_that_has_not_begun_says_when_redis_is_away(
+    new_chat: LiveSource, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_source, "GREET_SECONDS", 0.02)
+    reader = Reader(new_chat)
+    await wait_until(lambda: reader.connections == ["live"])
+    redis_server.kill9()
+    await wait_until(lambda: reader.connections[1:3] == ["reconnecting"] * 2)
+    redis_server.restart()
+    await wait_until(lambda: reader.connections[-1] == "live")
+    await new_chat.begin()
+    await wait_until(lambda: reader.connections[-2:] == ["connecting", "live"])
     await reader.close()
 
 

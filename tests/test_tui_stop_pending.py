@@ -22,8 +22,8 @@ from tests.support.riffle import Home
 from tests.support.riffle_app import answering, screen
 from tests.support.terminal import ENTER, ESCAPE
 from tests.support.waiting import wait_until, wait_until_now
-from tui.cli.commands import Attach
 from tui.live_source import LiveSource
+from tui.openings import Attach
 
 AWAY = ConnectionChanged(ConnectionState("reconnecting", 3, "Redis is away."))
 

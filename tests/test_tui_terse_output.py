@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 
 import pyte
+from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.style import Style
 
+from tests.support.captured import forbidden
+from tui.shown_cells import ShownCells
 from tui.terse_output import terse
 
 COLOURS = ("#d9dbe4", "#15171f", "#1d2029", "red", "color(120)", None)
@@ -67,3 +70,110 @@ def test_a_row_in_two_colours_says_its_background_once() -> None:
 def test_what_is_no_style_passes_through() -> None:
     for data in ("\x1b[?2026h", "\x1b[0m text \x1b[1mb", "\x1b]52;c;YQ==\x07", "\x1b[?25l\x1b[2J", ""):
         assert terse(data) == data
+
+
+# -- only what changes ---------------------------------------------------------------------------------------------
+
+WIDTH, HEIGHT = 40, 12
+VIEW = HEIGHT - 2
+WORDS = ("word ", "longer ", "a", "      ", "• ", "├─┤", "é ")
+DOUBTFUL = (*WORDS, "日本 ", "👩 ", "e\u0301")
+PLAIN = Style(color="#d9dbe4", bgcolor="#15171f")
+
+
+def rendered(style: Style, text: str) -> str:
+    return style.render(text, color_system=ColorSystem.TRUECOLOR)
+
+
+def a_row(randomness: random.Random, styles: list[Style], words: tuple[str, ...], width: int) -> str:
+    pieces: list[str] = []
+    while width:
+        text = randomness.choice(words)
+        if cell_len(text) > width:
+            text = " "
+        pieces.append(rendered(randomness.choice(styles), text))
+        width -= cell_len(text)
+    return "".join(pieces)
+
+
+class Scrolling:
+    """A document with a scrollbar beside it and a line below, drawn as Textual draws: whole rows, each at its place."""
+
+    def __init__(self, seed: int) -> None:
+        self.randomness = random.Random(seed)
+        self.styles = [a_style(self.randomness) for _ in range(8)]
+        self.rows = [self.row() for _ in range(VIEW)]
+        self.top = 0
+
+    def row(self) -> str:
+        words = DOUBTFUL if self.randomness.random() < 0.2 else WORDS
+        return a_row(self.randomness, self.styles, words, WIDTH - 1)
+
+    def bar(self, y: int) -> str:
+        return rendered(self.styles[y in (self.top % VIEW, (self.top + 1) % VIEW)], " ")
+
+    def all(self) -> str:
+        rows = [f"\x1b[{y + 1};1H{self.rows[self.top + y]}{self.bar(y)}" for y in range(VIEW)]
+        rows += [f"\x1b[{y + 1};1H{' ' * WIDTH}" for y in range(VIEW, HEIGHT)]
+        return "\n".join(rows) + "\x1b[1;1H"
+
+    def next(self) -> str:
+        """The next frame: text grows or changes somewhere, most often the view scrolls, now and then all is drawn."""
+        chance, before = self.randomness.random(), self.top
+        self.rows[self.top + VIEW - 1] = self.row()
+        if chance < 0.7:
+            self.top = max(self.top + self.randomness.choice((1, 1, 1, 2, 3, -1, -2)), 0)
+            self.rows += [self.row() for _ in range(self.top + VIEW - len(self.rows))]
+        if chance > 0.95:
+            return self.all()
+        drawn = range(VIEW) if self.top != before else (VIEW - 1,)
+        pieces = [f"\x1b[{y + 1};1H{self.rows[self.top + y]}\x1b[{y + 1};{WIDTH}H{self.bar(y)}" for y in drawn]
+        if chance < 0.3:
+            pieces.append(f"\x1b[{HEIGHT};1H{a_row(self.randomness, self.styles, WORDS, WIDTH)}")
+        return "\n".join(pieces) + f"\x1b[{HEIGHT};{self.randomness.randint(1, 9)}H"
+
+
+def test_rows_that_move_are_moved_by_the_terminal_and_the_screen_is_the_same() -> None:
+    long, short, shown = pyte.Screen(WIDTH, HEIGHT), pyte.Screen(WIDTH, HEIGHT), ShownCells()
+    feed_long, feed_short = pyte.Stream(long), pyte.Stream(short)
+    for feed in (feed_long, feed_short):
+        feed.feed("\x1b[?7l")  # as Textual does: what a terminal takes for wider is cut off
+    document, moved, written, whole = Scrolling(7), 0, 0, 0
+    for frame in (document.all(), *(document.next() for _ in range(60))):
+        sent = terse(shown.frame(frame, (WIDTH, HEIGHT)))
+        feed_long.feed(frame)
+        feed_short.feed(sent)
+        assert long.buffer == short.buffer
+        assert (long.cursor.x, long.cursor.y, long.cursor.attrs) == (short.cursor.x, short.cursor.y, short.cursor.attrs)
+        assert short.margins is None or short.margins == (0, HEIGHT - 1), "the margins are taken back"
+        assert not forbidden(sent)
+        moved += "M\x1b[r" in sent or "L\x1b[r" in sent
+        written, whole = written + len(sent), whole + len(terse(frame))
+    assert moved > 20
+    assert written < whole / 2
+
+
+def test_a_word_at_the_end_of_a_row_is_all_that_is_written() -> None:
+    shown = ShownCells()
+
+    def frame(text: str) -> str:
+        return f"\x1b[3;1H{rendered(PLAIN, text.ljust(WIDTH))}\x1b[{HEIGHT};1H"
+
+    shown.frame(frame("A row"), (WIDTH, HEIGHT))
+    assert shown.frame(frame("A row that"), (WIDTH, HEIGHT)) == f"\x1b[3;7H{rendered(PLAIN, 'that')}\x1b[{HEIGHT};1H"
+    assert shown.frame(frame("A row that"), (WIDTH, HEIGHT)) == "", "nothing is written for nothing"
+
+
+def test_what_may_have_been_written_over_is_written_again() -> None:
+    document, shown = Scrolling(3), ShownCells()
+    everything = document.all()
+    assert terse(shown.frame(everything, (WIDTH, HEIGHT)))
+    row = f"\x1b[1;1H{document.rows[0]}\x1b[1;1H"
+    for sent in ("\x1b[?2026h", "\x07"):
+        assert shown.frame(sent, (WIDTH, HEIGHT)) == sent
+    assert not shown.frame(row, (WIDTH, HEIGHT))
+    assert len(shown.frame(everything, (WIDTH, HEIGHT))) > WIDTH * HEIGHT, "the toolkit draws all of it on purpose"
+    for foreign in ("\x1b[?1049h", "text", "\x1b[2J"):
+        assert shown.frame(foreign, (WIDTH, HEIGHT)) == foreign
+        assert len(shown.frame(row, (WIDTH, HEIGHT))) > WIDTH
+    assert len(shown.frame(row, (WIDTH + 1, HEIGHT))) > WIDTH, "another size"

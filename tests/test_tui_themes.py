@@ -13,6 +13,7 @@ from textual.theme import Theme
 
 from tests.support.riffle_app import screen
 from tests.support.waiting import wait_until
+from tui import wardrobe
 from tui.background import Background, Parser, guessed_dark
 from tui.paths import find_paths
 from tui.screens.picker import Picker
@@ -161,7 +162,8 @@ async def test_auto_wears_what_suits_the_terminal(own_home: Path, monkeypatch: p
         assert app.theme == "peat", "what somebody chose stays"
 
 
-async def test_a_theme_file_that_is_edited_is_worn_at_once(own_home: Path) -> None:
+async def test_a_theme_file_that_is_edited_is_worn_at_once(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wardrobe, "LOOK_SECONDS", 0.05)  # no terminal here says that somebody came back
     themes = find_paths({"RIFFLE_HOME": str(own_home)}).themes
     themes.mkdir(parents=True)
     mine = themes / "mine.toml"
@@ -171,7 +173,6 @@ async def test_a_theme_file_that_is_edited_is_worn_at_once(own_home: Path) -> No
         for number, text in enumerate((DUSK.replace("#15171f", "#000011"), "colors = 3")):
             mine.write_text(text)
             os.utime(mine, (0, number))
-            app.post_message(events.AppFocus())
             await wait_until(lambda: app.screen.styles.background.hex.lower() == "#000011")
         await app.note(f"The theme {mine} lacks colors")
 
@@ -179,6 +180,23 @@ async def test_a_theme_file_that_is_edited_is_worn_at_once(own_home: Path) -> No
 def test_a_terminal_of_16_colors_gets_those(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "COLOR_SYSTEM", "standard")
     assert screen(own_home, theme="dusk").current_theme.background == "#000000"
+
+
+async def test_without_color_what_is_chosen_is_in_reverse(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = screen(own_home)
+    async with app.run_test() as pilot:
+        await app.opened()
+        await pilot.press(*"/theme", "enter")
+        await wait_until(lambda: isinstance(app.screen, Picker))
+        await pilot.pause()
+        compositor = app.screen._compositor  # pyright: ignore[reportPrivateUsage]
+        shown = [segment for strip in compositor.render_strips() for segment in strip]
+        styles = [segment.style for segment in shown if segment.style is not None]
+        assert not [style for style in styles if style.color or style.bgcolor]
+        loud = "".join(segment.text for segment in shown if segment.style is not None and segment.style.reverse)
+        assert "dusk" in loud
+        assert "paper" not in loud
 
 
 # -- what the terminal says -----------------------------------------------------------------------------------------

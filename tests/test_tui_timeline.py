@@ -24,7 +24,9 @@ from bus.entities import (
     UnknownEvent,
     WebSearch,
 )
+from tests.support.captured import Capture, captured
 from tests.support.timeline import (
+    TimelineApp,
     answer,
     appended,
     created,
@@ -45,6 +47,17 @@ from tui.timeline.section import Section
 from tui.timeline.view import TimelineView
 
 # -- cards -----------------------------------------------------------------------------------------------------
+
+
+async def test_what_comes_is_on_the_screen_with_its_flush() -> None:
+    app, text = TimelineApp(), answer("a", "one", done=False)
+    app.driver_class = Capture
+    async with app.run_test(headless=False, size=(60, 20)) as pilot:
+        show(app.view, *created(text))
+        await pilot.pause()
+        before = len(captured(app))
+        show(app.view, appended(text, " two"))
+        assert "two" in captured(app)[before:], "no queue and no clock is waited for"
 
 
 async def test_a_conversation_reads_from_top_to_bottom() -> None:
@@ -133,7 +146,7 @@ async def test_cards_of_the_provider_and_notes() -> None:
             "  1. T  https://t.example",
             "✓ Code interpreter  print(1)",
             "✓ MCP call  3",
-            "▣ Image  PNG, 3 kB",
+            "▣ Image  PNG, 3 kB  save: m",
             "[1] Doc  https://d.example",
             "↻ trying again",
             "⇄ Mode  plan → act",

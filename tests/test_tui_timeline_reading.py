@@ -126,6 +126,17 @@ async def test_long_lines_of_code_are_scrolled_sideways_where_they_do_not_wrap()
         assert len(lines(view)) > 4
 
 
+async def test_code_in_containers_does_not_wrap_either() -> None:
+    line = "value = " + " + ".join(f"part{number}" for number in range(20))
+    texts = (f"- item\n\n  ```\n  {line}\n  ```", f"> quoted\n> ```\n> {line}\n> ```")
+    inside = [answer("a", texts[0]), answer("b", texts[1]), thinking("t", f"```\n{line}\n```", seconds=1)]
+    async with timeline(*inside, size=(40, 30)) as (view, pilot, _):
+        await pilot.press("z", "w")
+        cut = [row for row in lines(view) if "value" in row]
+        assert [row.rstrip()[-1] for row in cut] == ["›"] * 3, lines(view)
+        assert not [row for row in lines(view) if "part9" in row]
+
+
 async def test_copies_are_as_written() -> None:
     async with timeline(
         user("u", "Hi\n\nyou"), answer("a", WRITTEN), answer("b", f"```python\n{CODE}\n```"), size=(34, 30)

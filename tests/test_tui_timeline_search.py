@@ -131,6 +131,24 @@ async def test_what_comes_and_goes_is_counted() -> None:
         await counted(app, 1, 4, False)
 
 
+async def test_what_is_filled_in_above_is_counted_and_one_is_back_where_one_was() -> None:
+    shown = [user("u", "fish"), answer("a", numbered(40)), answer("b", "No fish here")]
+    async with timeline(*shown) as (view, pilot, app):
+        await pilot.press("home")
+        before = view.plain_lines()
+        view.find("fish")
+        await counted(app, 1, 2, False)
+        earlier = [user("e", "Where are the fish?"), answer("f", "In the riffle, where all **fish** are.")]
+        view.prepare(created(*earlier))
+        view.join([*earlier, *shown])
+        await counted(app, 3, 4, False)
+        assert marked(view) == ["[fish]"]
+        view.action_find_next(-1)
+        await counted(app, 2, 4, False)
+        view.end_search(stay=False)
+        assert view.plain_lines()[:18] == before[:18]
+
+
 async def test_a_long_session_is_searched_in_slices_from_the_screen_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finding, "SLICE_SECONDS", 0.0)
     entities = [user(f"u{number}", f"Question {number}") for number in range(400)]

@@ -1,4 +1,9 @@
-"""riffle: the command line's entry, and the place where the parts are put together.
+"""riffle: the command line's entry, and the order in which a screen comes up.
+
+1. Here: the words are read (`tui.cli.parser`), then the configuration (`tui.cli.context`).
+2. `tui.cli.screen` gets our own Redis going, which starts while Python reads what the first frame is made of.
+3. `tui.app` draws the first frame: welcome, prompt, status line. It needs neither Redis nor pydantic nor the timeline.
+4. `tui.screens.watching` then imports those in a thread, connects, and shows what there is.
 
 Nothing is imported before it is known to be needed: the time from the first byte of this file to the first frame is
 what a person waits for.
@@ -8,17 +13,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from tui.cli.commands import Attach, Chat, Command, Doctor, Engine, Models, Replay, Run, Say, Send, Tail
+from tui import collector
 from tui.cli.errors import INTERRUPTED, OK, report
-
-if TYPE_CHECKING:
-    from tui.cli.context import Context
+from tui.openings import Attach, Chat, Command, Replay
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    collector.rest()
     from tui.cli.parser import parse
     from tui.cli.printing import prepare_stdout
 
@@ -32,80 +35,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Exception as problem:  # the top frame: whatever it is becomes a sentence and an exit code
         return report(problem)
+    finally:
+        collector.resume()
 
 
 def _run(command: Command) -> int:
+    if not isinstance(command, Chat | Attach | Replay):
+        return _run_without_a_screen(command)
+    from tui.cli.context import by_profile, context
+
+    ctx = context(command)
+    match by_profile(command, ctx):
+        case Chat() as command:
+            from tui.cli.chat import chat
+
+            return chat(command, ctx)
+        case Attach() as command:
+            from tui.cli.attach import attach
+
+            return attach(command, ctx)
+        case Replay() as command:
+            from tui.cli.replay import replay
+
+            return replay(command, ctx)
+
+
+def _run_without_a_screen(command: Command) -> int:
+    from tui.cli.commands import Say
+
     if isinstance(command, Say):
         from tui.cli.printing import say_page
 
         say_page(command.text)
         return OK
-    from tui.cli.context import by_profile, context
+    from tui.cli.screenless import run
 
-    ctx = context(command)
-    command = by_profile(command, ctx)
-    match command:
-        case Doctor(acl=role) if role:
-            from tui.cli import loop
-            from tui.cli.acl import acl
-
-            return loop.run(acl(role, ctx))
-        case Chat():
-            from tui.cli.chat import chat
-
-            return chat(command, ctx)
-        case Attach():
-            from tui.cli.attach import attach
-
-            return attach(command, ctx)
-        case Replay():
-            from tui.cli.replay import replay
-
-            return replay(command, ctx)
-        case Models():
-            from tui.cli import loop
-            from tui.cli.models import models
-
-            ctx.show_warnings()
-            return loop.run(models(command, ctx))
-        case _:
-            return _run_without_a_screen(command, ctx)
-
-
-def _run_without_a_screen(command: Command, ctx: Context) -> int:
-    from tui.cli import loop
-    from tui.cli.context import with_piped
-
-    ctx.start_redis_early()
-    ctx.show_warnings()
-    # Before the loop runs: Ctrl+C must reach a read that waits.
-    command = with_piped(command)
-    signals = loop.Signals()
-    match command:
-        case Run():
-            from tui.cli.run import run
-
-            return loop.run(run(command, ctx, signals), signals)
-        case Tail():
-            from tui.cli.tail import tail
-
-            return loop.run(tail(command, ctx))
-        case Send():
-            from tui.cli.send import send
-
-            return loop.run(send(command, ctx))
-        case Engine():
-            from tui.cli.engine import engine
-
-            return loop.run(engine(command, ctx, signals), signals)
-        case Doctor():
-            from tui.cli.doctor.report import doctor
-
-            return loop.run(doctor(ctx))
-        case _:
-            from tui.cli.sessions import sessions
-
-            return loop.run(sessions(command, ctx))
+    return run(command)
 
 
 if __name__ == "__main__":

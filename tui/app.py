@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import time
@@ -24,10 +23,10 @@ from bus.errors import BusError
 from bus.session import SessionInfo
 from tui import clipboard, commands, crash
 from tui.clean import clean, clean_line
-from tui.cli.commands import Chat
 from tui.config import Config
 from tui.drafts import Drafts, History
 from tui.models import Listing, Models
+from tui.openings import Chat, Opening
 from tui.output_filter import ControlFilter
 from tui.paths import Paths
 from tui.screens.choices import (
@@ -41,7 +40,7 @@ from tui.screens.choices import (
 from tui.screens.help import HelpScreen
 from tui.screens.picker import Choice, Picker
 from tui.screens.session import SessionScreen
-from tui.sources import Library, Opening
+from tui.sources import Library
 from tui.terse_output import terse_driver
 from tui.wardrobe import Wardrobe
 
@@ -113,12 +112,11 @@ class Riffle(Wardrobe[Ending]):
         return SessionScreen(opening, self._library, self._history, self._drafts, model)
 
     def on_mount(self) -> None:
-        """Say what is wrong with the config, and settle the collector once the first frame is out."""
+        """Say what is wrong with the config."""
         # The first screen came up as the default one, which is quicker; as a mode it can be left for another.
         self.add_mode(self.DEFAULT_MODE, self.get_default_screen)  # pyright: ignore[reportUnknownMemberType]
         for warning in self.config.warnings:
             self.notify(warning, severity="warning", timeout=10)
-        self.call_after_refresh(_settle_collector)
         self.call_after_refresh(self.ask_background)
         if not self.is_headless:
             # Textual's own handler runs in the middle of anything, and may wait for a lock that this anything holds.
@@ -336,9 +334,3 @@ class Riffle(Wardrobe[Ending]):
             return  # what breaks while the app already ends says nothing new
         sentence = crash.write_report(self._exception, self.paths.state)
         self.panic(Text(sentence))
-
-
-def _settle_collector() -> None:
-    """A full collection over what start-up made costs 25 ms each time: leave that out, and collect seldom."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)

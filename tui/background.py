@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, TextIO, cast
 
 from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
+
+from tui.lasting_output import LastingOutput
 
 QUESTION = "\x1b]11;?\x1b\\"
 
@@ -77,7 +79,12 @@ class Parser(XTermParser):
 
 
 class AskingDriver(LinuxDriver):
-    """The toolkit's driver, which can ask for the background."""
+    """The toolkit's driver, which can ask for the background and outlives its terminal."""
+
+    def start_application_mode(self) -> None:
+        """Take the terminal."""
+        self._file = cast("TextIO", LastingOutput(self._file))
+        super().start_application_mode()
 
     def ask_background(self) -> None:
         """Ask; `Background` follows where the terminal answers."""

@@ -22,6 +22,10 @@ _SCREEN_CHUNK = 760
 """GNU screen passes on no more than 768 bytes at a time."""
 
 
+_TMUX = ("tmux", "load-buffer", "-w", "-")
+"""By itself it takes no sequence from a program (`set-clipboard external`), nor passes one on (since 3.3)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Copied:
     """What became of a text: `program` took it, or `sequence` is to be written to the terminal, or neither."""
@@ -54,10 +58,13 @@ async def copy(text: str, env: Mapping[str, str]) -> Copied:
 def clipboard_program(
     env: Mapping[str, str], *, platform: str = sys.platform, which: Callable[[str], object] = shutil.which
 ) -> Sequence[str] | None:
-    """The program that writes the clipboard of the person at this terminal; over SSH that is not this machine's."""
-    if env.get("SSH_CONNECTION") or env.get("SSH_TTY"):
-        return None
+    """The program that writes the clipboard of the person at this terminal; over SSH that is not this machine's.
+
+    tmux is where this process is: it keeps the text, and hands it on to the terminal that it is shown in.
+    """
     candidates: list[Sequence[str]] = []
+    if env.get("SSH_CONNECTION") or env.get("SSH_TTY"):
+        return _TMUX if env.get("TMUX") and which("tmux") else None
     if platform == "darwin":
         candidates.append(("pbcopy",))
     if env.get("WSL_DISTRO_NAME"):
@@ -66,6 +73,8 @@ def clipboard_program(
         candidates.append(("wl-copy",))
     if env.get("DISPLAY"):
         candidates += [("xclip", "-selection", "clipboard"), ("xsel", "--clipboard", "--input")]
+    if env.get("TMUX"):
+        candidates.append(_TMUX)
     return next((each for each in candidates if which(each[0])), None)
 
 
@@ -77,7 +86,7 @@ def osc52(text: str, env: Mapping[str, str]) -> str:
     encoded = base64.b64encode(data).decode("ascii")
     plain = f"\x1b]52;c;{encoded}\x07"
     if env.get("TMUX"):
-        # tmux takes the plain one itself (`set-clipboard on`); else it passes on what is wrapped (`allow-passthrough`).
+        # One that is too old for `load-buffer -w` takes the plain one itself, or passes on what is wrapped.
         doubled = plain.replace("\x1b", "\x1b\x1b")
         return f"{plain}\x1bPtmux;{doubled}\x1b\\"
     if env.get("STY"):

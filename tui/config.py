@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from bus.durability import LEVELS, Durability, level_named
-from bus.redis.address import safe_url
 from bus.session import Answering
 from engine.models import HEADER
 from engine.profiles import Profile
@@ -181,6 +180,8 @@ class Config:
 
     def shown(self) -> Iterator[tuple[str, str, str]]:
         """(name, value, where from) of every setting, without secrets: what `riffle doctor` prints."""
+        from bus.redis.address import safe_url  # no first frame waits for what the doctor alone shows
+
         for name, value in self.values.items():
             shown = safe_url(str(value)) if name == "redis.url" and value else _without_password(str(value))
             yield name, shown, self.sources[name]

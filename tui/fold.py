@@ -65,6 +65,10 @@ class Fold:
         """Whether a turn is being answered."""
         return self.state.status == "answering"
 
+    def only_grew(self, changes: Sequence[Change]) -> bool:
+        """Whether these changes made the answer that is being given longer, and nothing else."""
+        return bool(changes) and self.answering and all(isinstance(change, Appended) for change in changes)
+
     def take(self, item: FeedItem) -> list[Change]:
         """Fold one item. The changes are for the timeline's view."""
         changes: list[Change] = []

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from bus.errors import BusError, UnknownSession
 from bus.session import SessionInfo
-from tui.cli.commands import Attach, Chat, Replay, StreamName
 from tui.cli.context import Context
 from tui.engine_process import EngineProcess
 from tui.housekeeping import keep_house
 from tui.models import Models
+from tui.openings import Attach, Chat, Opening, Replay, StreamName
 from tui.ownership import author, is_own, may_be_answered_here, who_answers
 from tui.player import Player
-from tui.sources import LocalEngine, Opening, Source
+from tui.positions import start_of
+from tui.sources import LocalEngine, Source
 from tui.version import version
 
 if TYPE_CHECKING:
@@ -139,10 +140,10 @@ class StoreLibrary:
         if attach.stream is not None:
             stream = _named(store, attach.stream)
             await stream.info()  # a key that holds something else ends the program with the reason
-            source = live.StreamSource(store, stream, after=await _start(stream, attach.position))
+            source = live.StreamSource(store, stream, after=await start_of(stream, attach.position))
             return source
         session = await store.find(attach.session or "")
-        after = await _start(store.stream(session.id), attach.position)
+        after = await start_of(store.stream(session.id), attach.position)
         may_not = "" if attach.read_only else await _may_not(store, session.id)
         watches = attach.read_only or bool(may_not)
         source = live.LiveSource(
@@ -167,7 +168,7 @@ class StoreLibrary:
             entries = await recording.read_file(file)
         else:
             session, stream = await self._recorded(replay)
-            entries = await reader.read_all(stream, await _start(stream, replay.position))
+            entries = await reader.read_all(stream, await start_of(stream, replay.position))
         if not entries:
             raise BusError(f"There is nothing to replay in {session.title or session.id}.")
         player = Player(
@@ -212,9 +213,3 @@ def _named(store: Store, name: StreamName) -> Any:
     from tui.cli.context import stream_at
 
     return stream_at(store, name)
-
-
-async def _start(stream: Stream, position: str) -> str:
-    from tui.cli.tail import start_of
-
-    return await start_of(stream, position)

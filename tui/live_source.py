@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -15,7 +16,7 @@ from bus.feed import BeganLate, ConnectionChanged, EntriesRead, FeedItem, LeaseC
 from bus.redis.sessions import title_of
 from bus.redis.store import Store
 from bus.redis.stream import RedisStream
-from bus.retry import insist
+from bus.retry import backoff, insist
 from bus.session import ConnectionState, Prompt, Queue, SessionInfo
 from bus.stream import START, Entry
 from tui.facts import Mode
@@ -26,6 +27,9 @@ from tui.submit import new_prompt, put_files, submit
 if TYPE_CHECKING:
     from bus.attachment import Attachment
     from tui.attaching import Picked
+
+GREET_SECONDS = 2.0
+"""How long it may take to see that Redis has gone, while a chat has not begun."""
 
 INTERRUPT_SECONDS = 1.0
 """How long Redis may take to hear of an interrupt before the local engine gets a signal instead."""
@@ -84,8 +88,8 @@ class LiveSource:
     async def items(self) -> AsyncIterator[FeedItem]:
         """The session's feed; of a new chat from the moment on that there is something."""
         if not self._exists.is_set():
-            yield ConnectionChanged(ConnectionState("live", detail=await self._durability()))
-            await self._exists.wait()
+            async for state in self._before_it_exists():
+                yield ConnectionChanged(state)
         was_live, durability = False, ""
         after, last = self._after, await self._last_turns()
         if last:
@@ -116,6 +120,26 @@ class LiveSource:
                         pass
                 yield item
                 await self._wake_engine(item)
+
+    async def _before_it_exists(self) -> AsyncIterator[ConnectionState]:
+        """How the connection is while there is no session yet whose feed would tell of it."""
+        state = ConnectionState("connecting")
+        while not self._exists.is_set():
+            wait, old = GREET_SECONDS, state
+            try:
+                await self._store.greet()
+                if old.status != "live":
+                    state = ConnectionState("live", detail=await self._durability())
+            except StoreUnavailable as error:
+                wait, why = backoff(old.attempt), f"{error} {error.hint}".strip()
+                state = ConnectionState("reconnecting", old.attempt + 1, why, time.monotonic() + wait)
+            except BusError as error:
+                state = ConnectionState("denied", 0, f"{error} {error.hint}".strip(), time.monotonic() + wait)
+            if state is not old:
+                yield state
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._exists.wait()
 
     async def _last_turns(self) -> list[Entry]:
         """With what reading begins: of a long session that is to be shown whole, with its last turns."""

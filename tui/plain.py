@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bus.errors import BusError
-from bus.feed import ConnectionChanged, EntriesRead, FeedItem
+from bus.feed import BeganLate, ConnectionChanged, EntriesRead, FeedItem
 from bus.session import ConnectionState
 from tui.attaching import NotAttached, pick
 from tui.fold import Fold
@@ -148,8 +148,12 @@ class PlainSession:
 
     async def _read(self) -> None:
         async for item in self._source.items():
-            self._text.show(self.fold.take(item))
-            self._take(item)
+            if isinstance(item, BeganLate):
+                # The fold would wait for them. Who listens does not want a long session from its beginning.
+                self._text.tell(_left_out(item.count, self._source.session.id))
+            else:
+                self._text.show(self.fold.take(item))
+                self._take(item)
             self._show()
             await asyncio.sleep(0)
 
@@ -283,3 +287,8 @@ class PlainSession:
         task = asyncio.ensure_future(self._do(call))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
+
+
+def _left_out(count: int, session: str) -> str:
+    entries = f"{count:,} earlier entries are" if count != 1 else "1 earlier entry is"
+    return f"Note: {entries} not read out. To read them: riffle tail {session} --from start"

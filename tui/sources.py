@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bus.session import Prompt, SessionInfo
-from tui.cli.commands import Attach, Chat, Replay
 from tui.facts import Mode
+from tui.openings import Opening
 from tui.player import Player
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from bus.feed import FeedItem
     from bus.stream import Entry
     from tui.attaching import Picked
-
-Opening = Chat | Attach | Replay
-"""What the command line, or the session picker, asks to be shown."""
 
 
 class Source(Protocol):

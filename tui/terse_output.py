@@ -1,4 +1,4 @@
-"""Fewer bytes for the same screen: what a style has in common with the one before it is not said again.
+"""Fewer bytes for the same screen: only cells that change, and of a style what differs from the one before it.
 
 Rich says each piece's style in full and takes it back behind it: two thirds of what a frame writes, which a slow line
 has to carry. Where one style directly follows another, only the difference is written here.
@@ -7,10 +7,13 @@ has to carry. Where one style directly follows another, only the difference is w
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache
 from typing import NamedTuple
 
 from textual.driver import Driver
+
+from tui.shown_cells import ShownCells
 
 # A style is taken back, perhaps the cursor moves, and another one begins; or any other change of style.
 _STYLES = re.compile(r"\x1b\[0m(\n?(?:\x1b\[\d+;\d+H)?)\x1b\[([1-9][\d;]*)m|\x1b\[([\d;]*)m")
@@ -46,8 +49,13 @@ def terse_driver(driver: type[Driver]) -> type[Driver]:
     """`driver`, as one that writes tersely."""
 
     class Terse(driver):
+        _shown = ShownCells()
+
         def write(self, data: str) -> None:
-            super().write(terse(data))
+            if sys.platform != "win32":  # there a frame comes in several pieces, cut anywhere
+                data = self._shown.frame(data, self._app.size)
+            if data:
+                super().write(terse(data))
 
     return Terse
 

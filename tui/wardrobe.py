@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual import work
 from textual.app import App, ReturnType
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import LineFilter, Monochrome
 from textual.theme import Theme
 
 from tui import config as configuration
 from tui import themes
 from tui.background import AskingDriver, Background, guessed_dark
 from tui.config import AUTO, Config
+from tui.no_color import ColorlessFilter
 from tui.paths import Paths
 from tui.screens.choices import plain_choices
 from tui.screens.picker import Picker
+
+LOOK_SECONDS = 2.0
+"""How often the theme's file is looked at: not every terminal says that somebody comes back to it."""
 
 
 class Wardrobe(App[ReturnType]):
@@ -31,11 +37,24 @@ class Wardrobe(App[ReturnType]):
         found = super().get_driver_class()
         return AskingDriver if found is LinuxDriver else found
 
+    def on_mount(self) -> None:
+        """Wear what the theme's file says, whenever that changes."""
+        self._read_again()
+        self.set_interval(LOOK_SECONDS, self._read_again)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """The toolkit's own, but for the one that makes colors gray where there should be none."""
+        filters = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
+        return [*filters, self._colorless] if self.no_color else filters
+
     def wear_first_theme(self) -> None:
         """Read the one theme that the first frame needs. A name that is not ours may be one of Textual's."""
         self._chosen_theme = self.config.theme
         """A theme's name, or `auto`."""
         self._terminal_dark = guessed_dark(os.environ)
+        # The toolkit takes an empty value for a wish, too.
+        self.no_color = bool(os.environ.get("NO_COLOR"))
+        self._colorless = ColorlessFilter(lambda: self.current_theme)
         self._worn_file: tuple[Path, float] | None = None
         found = {theme.name: theme for theme in themes.find_themes(self._theme_folders)}
         wanted = self._name_of(self._chosen_theme)
@@ -143,7 +162,7 @@ class Wardrobe(App[ReturnType]):
         except OSError:
             return
         before, self._worn_file = self._worn_file, (path, changed)
-        if before == self._worn_file:
+        if before is None or before[0] != path or before == self._worn_file:
             return
         try:
             theme = themes.load_theme(themes.Found(self.theme, path))

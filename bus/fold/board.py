@@ -154,15 +154,21 @@ class Board:
 
     def begin(self, entry_id: str, ts: int | None) -> bool:
         """Start to fold an entry; False when it was folded already."""
+        self.changes = []
+        if not self.is_new(entry_id):
+            return False
+        self.entry_id = entry_id
+        self.ts = ts
+        return True
+
+    def is_new(self, entry_id: str) -> bool:
+        """Whether an entry comes for the first time; from now on it does not. One without an id is always new."""
         if entry_id:
             if entry_id in self._seen or entry_id in self._seen_before:
                 return False
             if len(self._seen) >= _REMEMBERED:
                 self._seen_before, self._seen = self._seen, set()
             self._seen.add(entry_id)
-        self.entry_id = entry_id
-        self.ts = ts
-        self.changes = []
         return True
 
     # -- entities --------------------------------------------------------------------------------------------------
@@ -196,10 +202,10 @@ class Board:
         entity.last_entry_id = self.entry_id
         self.changes.append(Updated(entity))
 
-    def append(self, entity: Entity, text: TextBuffer, delta: str) -> None:
-        """Add `delta` to a text of `entity`."""
+    def append(self, entity: Entity, text: TextBuffer, delta: str, *, entries: int = 1) -> None:
+        """Add `delta`, which came in so many entries, to a text of `entity`."""
         text.append(delta)
-        entity.revision += 1
+        entity.revision += entries
         entity.last_entry_id = self.entry_id
         self.changes.append(Appended(entity, delta))
 

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from .. import builtin_events as wire
 from ..entities import Citations, CodeInterpreter, Entity, FileSearch, GeneratedImage, McpCall, Source, WebSearch
-from ..events import Event
+from ..events import Event, ToolResultPayload
+from ..meta import ZERO_ID
 from .board import Board
 from .segments import pause
 
@@ -72,6 +73,22 @@ def _run(board: Board, code: CodeInterpreter, *, running: bool) -> None:
     if code.running != running:
         code.running = running
         board.update(code)
+
+
+def fold_result(board: Board, event: Event, result: ToolResultPayload) -> bool:
+    """What came back from code or an MCP call of the event's message; False: it belongs to another tool."""
+    if event.meta.message_id == ZERO_ID or not result.id:
+        return False
+    items = board.message_of(event).items
+    item = items.get((CodeInterpreter, result.id)) or items.get((McpCall, result.id))
+    if not isinstance(item, CodeInterpreter | McpCall):
+        return False
+    if item.result is None:
+        item.result = result.result
+        if isinstance(item, McpCall):
+            item.name, item.failed = item.name or result.name or "", item.failed or bool(result.error)
+        board.update(item)
+    return True
 
 
 def fold_mcp(board: Board, event: Event) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Protocol
+
 from ..dialects import REASONING_TEXT
 from ..entities import AssistantText, GapMarker, TextBuffer, Thinking
 from ..events import (
@@ -19,26 +22,71 @@ from .pieces import Pieces, insert, missing, repaired
 Delta = Partial | PartialThinking
 
 
+class _Entry(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def event(self) -> Any: ...  # looked at by its type first
+    @property
+    def ts(self) -> int: ...
+
+
 def fold_delta(board: Board, event: Delta) -> None:
     """More text: to the segment of the delta before where nothing speaks against it, which costs least."""
     segment = board.current
-    correlation = event.correlation
     if (
         segment is not None
-        and correlation is not None
-        and correlation.segment_id == segment.key
         and event.offset == segment.base + len(segment.entity.text)
-        and event.meta.message_id == segment.message.id
         and not event.completion
-        and event.meta.usage is None
-        and not segment.entity.done
-        and segment.pieces is None
-        and type(event) is segment.delta_type
+        and _belongs(segment, event)
     ):
         segment.message.last_delta_ms = board.ts
         board.append(segment.entity, segment.entity.text, event.delta)
         return
     _fold_any_delta(board, event)
+
+
+def _belongs(segment: Segment, event: Event) -> bool:
+    """Whether it is a delta of this very segment, which is open and has no holes, and brings nothing but text."""
+    correlation = event.correlation
+    return (
+        type(event) is segment.delta_type
+        and correlation is not None
+        and correlation.segment_id == segment.key
+        and event.meta.message_id == segment.message.id
+        and event.meta.usage is None
+        and not segment.entity.done
+        and segment.pieces is None
+    )
+
+
+def fold_run(board: Board, before: Event, entries: Sequence[_Entry], begin: int) -> int:
+    """Fold the entries from `begin` on that do no more than go on where the event before them ended, all at once.
+
+    Returns how many those are. They come to the same as one by one with `fold_delta`, except for one change instead of
+    many. Nearly all entries of a long stream are such.
+    """
+    segment = board.current
+    if segment is None or not _belongs(segment, before):
+        return 0
+    kind, meta, correlation = segment.delta_type, before.meta, before.correlation
+    offset = segment.base + len(segment.entity.text)
+    deltas: list[str] = []
+    for at in range(begin, len(entries)):
+        entry = entries[at]
+        event = entry.event
+        # The codec gives deltas of one segment the same metadata: these need no second look.
+        if type(event) is not kind or event.meta is not meta or event.correlation is not correlation:
+            break
+        if event.offset != offset or event.completion or not board.is_new(entry.id):
+            break
+        deltas.append(event.delta)
+        offset += len(event.delta)
+    if deltas:
+        last = entries[begin + len(deltas) - 1]
+        board.entry_id, segment.message.last_delta_ms = last.id, last.ts
+        board.append(segment.entity, segment.entity.text, "".join(deltas), entries=len(deltas))
+    return len(deltas)
 
 
 def _fold_any_delta(board: Board, event: Delta) -> None:

@@ -19,6 +19,7 @@ from ..events import (
 from ..meta import ZERO_ID
 from .board import Board
 from .context import grow
+from .provider_tools import fold_result
 from .segments import pause
 
 _ORDER: dict[ToolState, int] = {"writing": 0, "waiting": 1, "running": 2, "done": 3, "failed": 3, "interrupted": 3}
@@ -120,6 +121,8 @@ def _write(board: Board, event: ToolCallArgumentsDelta) -> None:
 
 
 def _answer(board: Board, event: Event, result: ToolResultPayload) -> None:
+    if result.id not in board.tools and fold_result(board, event, result):
+        return
     tool = _tool(board, event, result.id, result.name)
     if tool.result is not None:
         return

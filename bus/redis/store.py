@@ -297,6 +297,10 @@ class Store:
 
     # -- the server --------------------------------------------------------------------------------------------
 
+    async def greet(self) -> None:
+        """See whether the server answers. Raises `BusError`."""
+        await self._connection.greet()
+
     async def server_info(self) -> ServerInfo:
         """How the server is set up, as far as this user may see it."""
         return await server_info(self._connection)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from redis import exceptions as redis_errors
 
-from ..errors import AccessDenied, BusError, StoreLoading, StoreRefused, StoreUnavailable, WrongKeyType
+from ..errors import AccessDenied, AccessWithdrawn, BusError, StoreLoading, StoreRefused, StoreUnavailable, WrongKeyType
 
 _START = "Start the server, or check --redis and RIFFLE_REDIS_URL."
 
@@ -57,7 +57,9 @@ def in_words(error: Exception, where: str, key: str, *, had_worked: bool = False
         error = error.__cause__  # a refusal during the handshake is wrapped
     match error:
         case redis_errors.AuthenticationError() | redis_errors.AuthorizationError() | redis_errors.NoPermissionError():
-            return _denied(error, where)
+            denied = _denied(error, where)
+            lets_in = isinstance(denied, NotPermitted)
+            return AccessWithdrawn(str(denied), denied.hint) if had_worked and not lets_in else denied
         case redis_errors.ResponseError() | redis_errors.BusyLoadingError():
             return _refused(error, where, key)
         case redis_errors.InvalidResponse():
@@ -67,7 +69,7 @@ def in_words(error: Exception, where: str, key: str, *, had_worked: bool = False
             return _unreachable(error, where, had_worked=had_worked)
 
 
-def _denied(error: Exception, where: str) -> BusError:
+def _denied(error: Exception, where: str) -> AccessDenied:
     if isinstance(error, redis_errors.NoPermissionError):
         return _not_permitted(str(error), where)
     if "required" in str(error):
@@ -109,7 +111,8 @@ def _refused(error: Exception, where: str, key: str) -> BusError:
         )
     if "WRONGTYPE" in text:
         return WrongKeyType(
-            f"The key {key!r} at {where} is not a stream.", "Name a stream's key, or rename what is stored there."
+            f"Redis at {where} says that {key!r} is not a stream.",
+            "Name a stream's key, or rename what is stored there.",
         )
     if "max number of clients" in text:
         return StoreUnavailable(f"Redis at {where} takes no more connections.", "Raise its maxclients.")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict, replace
 from typing import Self
 
 from bus.entry import position
 from bus.errors import StoreUnavailable
+from bus.redis.connection import Connection
+from bus.redis.keys import SessionKeys
 from bus.redis.store import Store, open_store
 from bus.retry import insist
-from bus.session import SessionInfo
+from bus.session import EngineLease, SessionInfo
 from bus.stream import START, Entry
 from tests.support.proxy import Proxy
 from tests.support.redis_server import RedisServer
@@ -28,6 +32,9 @@ EVENTS = f"riffle:{{{SESSION}}}:events"
 
 OVERTAKEN = 5_000_000
 """From here on, numbers are what an engine said when another one had taken over: nobody may see them."""
+
+LEASE_MS = 6_000
+_LEASE = EngineLease(engine_id="chaos", epoch=1, host="here", pid=1, version="1", busy=True, started_ms=0)
 
 MOMENT = 20
 """Records that are written between one fault and the next."""
@@ -48,6 +55,8 @@ class World:
         """The numbers `n` of entries that somebody deleted: one that is written again is too late for some viewers."""
         self.not_rewound = 0
         """How many numbers of a running turn were lost, though its engine must still have held them."""
+        self.ended = False
+        """Whether the last turn is over, and all of it written."""
         self._seed = seed
         self._servers = [server]
         self._socket = server.socket
@@ -191,6 +200,7 @@ class World:
         await self.engine.stop()
         await self.engine.publish(self.script.end())
         await self.engine.writer.flush()
+        self.ended = True
         for engine in self.engines:
             restore(engine.proxy)
         with suppress(AssertionError):  # the report says so
@@ -219,12 +229,18 @@ class World:
             await proxy.__aexit__(None, None, None)
 
     async def _keep_session(self, store: Store) -> None:
-        """As an engine does that renews its lease: make the session anew where Redis has forgotten it."""
-        while True:
-            with suppress(StoreUnavailable):
-                if await store.session(SESSION) is None:
-                    await store.create_session(SessionInfo(id=SESSION))
-            await asyncio.sleep(0.2)
+        """As an engine does: renew its lease, and make the session anew where Redis has forgotten it."""
+        connection = Connection(self._proxies["keeper"].url, client_name="lease")
+        try:
+            while True:
+                with suppress(StoreUnavailable):
+                    lease = json.dumps(asdict(replace(_LEASE, busy=not self.ended, epoch=len(self.engines))))
+                    await connection.call("SET", SessionKeys(SESSION).lease, lease, "PX", LEASE_MS)
+                    if await store.session(SESSION) is None:
+                        await store.create_session(SessionInfo(id=SESSION))
+                await asyncio.sleep(0.2)
+        finally:
+            await connection.close()
 
 
 def restore(proxy: Proxy) -> None:

@@ -10,8 +10,13 @@ from textual.drivers.headless_driver import HeadlessDriver
 if TYPE_CHECKING:
     from textual.app import App
 
-DRAWING = r"\x1b\[[\d;]*m|\x1b\[\d+;\d+H|\x1b\[\?2026[hl]|\x1b\]22;[a-z-]+\x07|\n"
-"""Colours, the place and shape of cursors, the marks around a frame: all that the toolkit needs to draw one."""
+DRAWING = (
+    r"\x1b\[[\d;]*m|\x1b\[\d+;\d+H|\x1b\[\?2026[hl]|\x1b\]22;[a-z-]+\x07|\n"
+    r"|\x1b\[\d+;\d+r\x1b\[\d+;1H\x1b\[\d+[LM]\x1b\[r"
+)
+"""Colours, the place and shape of cursors, the marks around a frame: all that the toolkit needs to draw one. And rows
+that are moved between margins, which are taken back at once.
+"""
 
 STARTING = (
     r"\x1b\[\?(?:25|1000|1002|1003|1004|1006|1015|1016|1049|2004|2048|7)[hl]"  # modes

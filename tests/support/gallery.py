@@ -98,7 +98,7 @@ def tools() -> list[Entity]:
                       started_ms=NOW_MS - 700)  # fmt: skip
     code = CodeInterpreter(id="p1", code=TextBuffer("print(6 * width)\n"), running=True, started_ms=NOW_MS - 900)
     ran = CodeInterpreter(
-        id="p2", code=TextBuffer("width = 7\nprint(6 * width)\n"), done=True, started_ms=0, ended_ms=800
+        id="p2", code=TextBuffer("width = 7\nprint(6 * width)\n"), result="42\n", done=True, started_ms=0, ended_ms=800
     )
     rows = "\n".join(f"{number:>3}  src/part{number}.py" for number in range(90))
     return [
@@ -118,7 +118,8 @@ def tools() -> list[Entity]:
         FileSearch(id="b3", results=[{"filename": "rivers.md", "snippet": "Riffles alternate with pools."}], done=True),
         code,
         ran,
-        McpCall(id="p3", arguments=TextBuffer('{"city": "Bern"}'), done=True, failed=True),
+        McpCall(id="p3", name="weather", arguments=TextBuffer('{"city": "Bern"}'), result="No such city.", done=True,
+                failed=True),
         GeneratedImage(id="p4", image_base64=PICTURE, done=True),
         GeneratedImage(id="p5", started_ms=NOW_MS - 3_000),
     ]  # fmt: skip

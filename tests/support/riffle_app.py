@@ -10,13 +10,13 @@ from typing import Any
 from tests.support.scripted_source import LIVE, STARTED_MS, ScriptedLibrary, ScriptedSource, Story
 from tests.support.waiting import wait_until
 from tui.app import Riffle
-from tui.cli.commands import Chat
 from tui.cli.context import Context
 from tui.config import load_config
 from tui.fold import Fold
 from tui.library import StoreLibrary
+from tui.openings import Chat, Opening
 from tui.paths import find_paths
-from tui.sources import Library, Opening
+from tui.sources import Library
 from tui.widgets.prompt import Prompt
 from tui.widgets.status import StatusLine
 

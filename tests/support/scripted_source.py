@@ -30,8 +30,8 @@ from bus.session import ConnectionState, Prompt, Queue, SessionInfo
 from bus.stream import Entry
 from tui.attaching import Picked
 from tui.facts import Mode
+from tui.openings import Opening
 from tui.player import Player
-from tui.sources import Opening
 
 SESSION = "01hx3k9w2m"
 STARTED_MS = 1_790_000_000_000

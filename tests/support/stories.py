@@ -94,7 +94,7 @@ def _other_words(entity: Entity) -> tuple[list[str], str]:
         case FileSearch():
             return [], "\n".join(json.dumps(result, ensure_ascii=False) for result in entity.results)
         case CodeInterpreter():
-            return ["running" if entity.running else ""], str(entity.code)
+            return ["running" if entity.running else ""], "\n-> ".join(filter(None, (str(entity.code), entity.result)))
         case McpCall():
             return ["listing" if entity.listing else "", "failed" if entity.failed else ""], str(entity.arguments)
         case GeneratedImage():

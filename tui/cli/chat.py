@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from tui.cli import loop, plain, screen
-from tui.cli.commands import Chat, Run
 from tui.cli.context import Context, full_prompt, with_files
 from tui.cli.errors import UsageError
+from tui.openings import Chat
 
 
 def chat(command: Chat, ctx: Context) -> int:
@@ -20,6 +20,7 @@ def chat(command: Chat, ctx: Context) -> int:
         return screen.show(dataclasses.replace(command, prompt=prompt), ctx)
     if not prompt:
         raise UsageError(screen.NO_TERMINAL, 'To ask without one: riffle run "Why is the sky blue?"')
+    from tui.cli.commands import Run
     from tui.cli.run import run
 
     ctx.start_redis_early()

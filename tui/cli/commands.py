@@ -1,9 +1,14 @@
-"""What can be asked for on the command line, as data: `parser` makes one of these, `tui.__main__` runs it."""
+"""What can be asked for on the command line without a screen, as data. `tui.openings` has what opens one.
+
+`screenless_parser` makes one of these, `screenless` runs it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from tui.openings import Command, StreamName
 
 if TYPE_CHECKING:
     from tui.attaching import Picked
@@ -11,59 +16,6 @@ if TYPE_CHECKING:
 Output = Literal["text", "json", "yaml"]
 Role = Literal["viewer", "producer", "engine"]
 """Of a Redis user; `bus.redis.roles` has what each may do."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """`redis` and `model` are accepted everywhere; None: as the environment and the configuration say."""
-
-    redis: str | None = None
-    model: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StreamName:
-    """A stream of anybody's: a key, and how to read entries that hold one text field (`bus.entry`)."""
-
-    key: str
-    text_field: str | None = None
-    id_field: str | None = None
-    end_value: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chat(Command):
-    """Talk to a model: in `session`, in the last one (`continue_last`), else in a new one."""
-
-    prompt: str = ""
-    session: str | None = None
-    continue_last: bool = False
-    profile: str | None = None
-    plain: bool = False
-    """Here and below: appended lines instead of a screen."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attach(Command):
-    """Watch a session or a stream, from `start`, `now` or an entry id. Neither named: choose from a list."""
-
-    session: str | None = None
-    stream: StreamName | None = None
-    read_only: bool = False
-    position: str = "start"
-    plain: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Replay(Command):
-    """Play a session, a file or a stream. `speed` inf shows the end at once; pauses last `idle_limit` s at most."""
-
-    session: str | None = None
-    stream: StreamName | None = None
-    speed: float = 1.0
-    idle_limit: float | None = None
-    position: str = "start"
-    plain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, TypeVar
 from engine.models import default_model
 from engine.profiles import Profile
 from tui.attaching import NotAttached, pick, plain
-from tui.cli.commands import Chat, Command, Run, Send, StreamName
 from tui.cli.errors import UsageError, complain
 from tui.config import Config, Value, load_config
+from tui.openings import Command, StreamName
 from tui.paths import Paths, find_paths, make_private
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from bus.errors import StoreLoading
     from bus.redis.store import Store
     from bus.redis.stream import RedisStream
+    from tui.cli.commands import Run, Send
 
 
-Asking = TypeVar("Asking", bound=Run | Send)
+AnyCommand = TypeVar("AnyCommand", bound=Command)
+Asking = TypeVar("Asking", bound="Run | Send")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +86,18 @@ class Context:
             start_server_early(make_private(self.paths.data))
 
 
-def context(command: Command) -> Context:
-    """The surroundings of `command`, whose options override the settings."""
+def context(command: Command, flags: Mapping[str, Value | None] | None = None) -> Context:
+    """The surroundings of `command`, whose options override the settings, as `flags` do."""
     paths = find_paths(os.environ)
     if command.redis:
         _check_address(command.redis)
-    profile = _profile(command.profile, paths) if isinstance(command, Chat | Run | Send) and command.profile else None
-    flags: dict[str, Value | None] = {
+    name: str | None = getattr(command, "profile", None)  # not every command takes one
+    profile = _profile(name, paths) if name else None
+    said: dict[str, Value | None] = {
         "redis.url": command.redis,
         "model": command.model or (profile and profile.model) or None,
     }
-    if isinstance(command, Run):
-        flags["engine.max_calls"] = command.max_calls
-        flags["engine.retries"] = command.retries
-        flags["engine.tools"] = False if command.no_tools else None
-    return Context(paths, load_config(paths, os.environ, flags), profile)
+    return Context(paths, load_config(paths, os.environ, said | dict(flags or {})), profile)
 
 
 def _profile(name: str, paths: Paths) -> Profile:
@@ -112,7 +111,7 @@ def _profile(name: str, paths: Paths) -> Profile:
     return config.profiles[name]
 
 
-def by_profile(command: Command, ctx: Context) -> Command:
+def by_profile(command: AnyCommand, ctx: Context) -> AnyCommand:
     """`command` with the model of its profile, where it names none itself."""
     if ctx.profile is None or command.model is not None:
         return command
@@ -164,13 +163,6 @@ def full_prompt(prompt: str, *, needed: bool = True) -> str:
     if needed and not text:
         raise UsageError("There is no prompt.", 'Give one in quotes, or pipe one in: riffle run "Why is the sky blue?"')
     return text
-
-
-def with_piped(command: Command) -> Command:
-    """A command that takes a prompt with what was piped in added to it, and its files; any other as it is."""
-    if isinstance(command, Run | Send):
-        return with_files(dataclasses.replace(command, prompt=full_prompt(command.prompt)))
-    return command
 
 
 def with_files(command: Asking) -> Asking:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from tui import collector
 from tui.cli.errors import FAILED, OK
 
 
@@ -21,6 +22,7 @@ class Signals:
 
 def run(main: Coroutine[Any, Any, int], signals: Signals | None = None) -> int:
     """Run `main` to its end and return its exit code; 130 and 143 where it was ended by a signal."""
+    collector.resume()
     return asyncio.run(_supervised(main, signals or Signals()))
 
 

@@ -7,29 +7,9 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 
-from tui.cli.commands import (
-    Attach,
-    Chat,
-    Command,
-    Doctor,
-    Engine,
-    Models,
-    Replay,
-    Run,
-    Say,
-    Send,
-    SessionsDelete,
-    SessionsExport,
-    SessionsFork,
-    SessionsImport,
-    SessionsList,
-    SessionsRename,
-    SessionsShow,
-    StreamName,
-    Tail,
-)
 from tui.cli.errors import UsageError
 from tui.cli.help import PAGES, Page, page_for
+from tui.openings import Attach, Chat, Command, Opening, Replay, StreamName
 
 VALUE_OPTIONS = ("--redis", "-m", "--model", "-p", "--profile", "-s", "--session")
 """Options that may stand before a command's name and take the next word."""
@@ -60,8 +40,13 @@ def parse(argv: Sequence[str]) -> Command:
     if name is None:
         return _parse_without_command(words)
     if _wants_help(words):
-        return Say(text=page_for(name).text())
-    return _COMMANDS[name](_read(page_for(name), words))
+        return _say(page_for(name).text())
+    found = _read(page_for(name), words)
+    if name in OPENINGS:
+        return OPENINGS[name](found)
+    from tui.cli.screenless_parser import COMMANDS  # no first frame waits for those
+
+    return COMMANDS[name](found)
 
 
 def _sessions_action(words: list[str]) -> tuple[str, list[str]]:
@@ -85,19 +70,25 @@ def _parse_without_command(words: list[str]) -> Command:
     first = _first_word(options)
     if first == "help":
         about = " ".join(word for word in options if not word.startswith("-")).removeprefix("help").strip()
-        return Say(text=PAGES[about if about in PAGES else ""].text())
+        return _say(PAGES[about if about in PAGES else ""].text())
     if "--version" in options or first == "version":
         from tui.version import version
 
-        return Say(text=f"riffle {version()}\n")
+        return _say(f"riffle {version()}\n")
     if _wants_help(options):
-        return Say(text=page_for("").text())
+        return _say(page_for("").text())
     if first is not None and (meant := _meant_command(first)):
         raise UsageError(
             f"There is no command {first!r}. Did you mean: riffle {meant}",
             f"To send it as a prompt: riffle -- {first}",
         )
     return _chat(_read(page_for(""), words))
+
+
+def _say(text: str) -> Command:
+    from tui.cli.commands import Say
+
+    return Say(text=text)
 
 
 def _split(words: Sequence[str], pages: dict[str, Page], prefix: str = "") -> tuple[str | None, list[str]]:
@@ -236,7 +227,7 @@ _READERS: dict[str, Callable[[str], object]] = {
 }
 
 
-def _stream(found: argparse.Namespace, session: str | None) -> StreamName | None:
+def stream_named(found: argparse.Namespace, session: str | None) -> StreamName | None:
     """The `--stream` of a command that takes a session or a stream."""
     if found.stream is None:
         for field in ("text_field", "id_field", "end_value"):
@@ -250,13 +241,14 @@ def _stream(found: argparse.Namespace, session: str | None) -> StreamName | None
     return StreamName(key=found.stream, text_field=found.text_field, id_field=found.id_field, end_value=found.end_value)
 
 
-def _session_choice(found: argparse.Namespace) -> None:
+def check_session_choice(found: argparse.Namespace) -> None:
+    """Refuse two ways to name a session at once."""
     if found.session and found.continue_last:
         raise UsageError("Use --session to name a session or -c for the last one, not both.")
 
 
-def _chat(found: argparse.Namespace) -> Command:
-    _session_choice(found)
+def _chat(found: argparse.Namespace) -> Opening:
+    check_session_choice(found)
     return Chat(
         redis=found.redis,
         model=found.model,
@@ -268,8 +260,8 @@ def _chat(found: argparse.Namespace) -> Command:
     )
 
 
-def _attach(found: argparse.Namespace) -> Command:
-    stream = _stream(found, found.session)
+def _attach(found: argparse.Namespace) -> Opening:
+    stream = stream_named(found, found.session)
     return Attach(
         redis=found.redis,
         model=found.model,
@@ -282,14 +274,14 @@ def _attach(found: argparse.Namespace) -> Command:
     )
 
 
-def _replay(found: argparse.Namespace) -> Command:
+def _replay(found: argparse.Namespace) -> Opening:
     if found.position == "now":
         raise UsageError("--from now is for attach and tail: a replay starts at start or at an entry id.")
     return Replay(
         redis=found.redis,
         model=found.model,
         session=found.session,
-        stream=_stream(found, found.session),
+        stream=stream_named(found, found.session),
         speed=1.0 if found.speed is None else found.speed,
         idle_limit=found.idle_limit,
         position=found.position or "start",
@@ -297,62 +289,4 @@ def _replay(found: argparse.Namespace) -> Command:
     )
 
 
-def _run(found: argparse.Namespace) -> Command:
-    _session_choice(found)
-    return Run(
-        redis=found.redis,
-        model=found.model,
-        prompt=found.prompt or "",
-        session=found.session,
-        continue_last=found.continue_last,
-        output=found.output or "text",
-        max_calls=found.max_calls,
-        retries=found.retries,
-        no_tools=found.no_tools,
-        quiet=found.quiet,
-        profile=found.profile,
-    )
-
-
-def _tail(found: argparse.Namespace) -> Command:
-    if found.session is None and found.stream is None:
-        raise UsageError("Say what to print: a SESSION, or --stream KEY.", "riffle sessions list shows the sessions.")
-    return Tail(
-        redis=found.redis,
-        model=found.model,
-        session=found.session,
-        stream=_stream(found, found.session),
-        position=found.position or "start",
-        follow=not found.no_follow,
-        output=found.output or "text",
-        with_metadata=found.with_metadata,
-        full=found.full,
-    )
-
-
-def _fork(found: argparse.Namespace) -> Command:
-    if found.position in ("start", "now"):
-        raise UsageError("--from of a fork is the id of an entry.", "riffle tail SESSION --output json shows them.")
-    return SessionsFork(redis=found.redis, session=found.session, position=found.position)
-
-
-_COMMANDS: dict[str, Callable[[argparse.Namespace], Command]] = {
-    "chat": _chat,
-    "attach": _attach,
-    "replay": _replay,
-    "run": _run,
-    "tail": _tail,
-    "send": lambda f: Send(redis=f.redis, model=f.model, session=f.session, prompt=f.prompt or "", profile=f.profile),
-    "engine": lambda f: Engine(redis=f.redis, model=f.model, session=f.session),
-    "sessions list": lambda f: SessionsList(redis=f.redis, json=f.json),
-    "sessions show": lambda f: SessionsShow(redis=f.redis, session=f.session, json=f.json),
-    "sessions rename": lambda f: SessionsRename(redis=f.redis, session=f.session, title=f.title),
-    "sessions export": lambda f: SessionsExport(
-        redis=f.redis, session=f.session, file=f.file, output=f.exported or "archive"
-    ),
-    "sessions import": lambda f: SessionsImport(redis=f.redis, file=f.file),
-    "sessions fork": _fork,
-    "sessions delete": lambda f: SessionsDelete(redis=f.redis, sessions=tuple(f.session), yes=f.yes),
-    "models": lambda f: Models(model=f.model, provider=f.provider, json=f.json, refresh=f.refresh),
-    "doctor": lambda f: Doctor(redis=f.redis, model=f.model, acl=f.acl),
-}
+OPENINGS: dict[str, Callable[[argparse.Namespace], Opening]] = {"chat": _chat, "attach": _attach, "replay": _replay}

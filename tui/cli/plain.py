@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from tui.clean import clean_line
 from tui.cli import loop
-from tui.cli.commands import Attach, Chat
 from tui.cli.context import Context
 from tui.cli.errors import OK, CliError
 from tui.cli.screen import take_the_keyboard
+from tui.openings import Attach, Chat
 
 if TYPE_CHECKING:
     from tui.library import StoreLibrary
+    from tui.openings import Opening
     from tui.plain import Keyboard
     from tui.plain_text import PlainText
-    from tui.sources import Opening
 
 OFFERED = 20
 """So many sessions are read out to choose from."""
@@ -91,8 +91,8 @@ async def _chosen(opening: Opening, library: StoreLibrary, keyboard: Keyboard, t
     found = (await library.sessions())[:OFFERED]
     if not found:
         raise CliError("There is no session.", "Begin one with: riffle")
-    for number, info in enumerate(found, 1):
-        text.tell(f"{number}: {clean_line(info.title) or 'untitled'}, {info.messages} messages")
+    told = [f"{clean_line(info.title) or 'untitled'}, {info.messages} messages" for info in found]
+    text.tell("\n".join(f"{number}: {each}" for number, each in enumerate(told, 1)))
     while True:
         text.ask("Number of the session: ")
         text.flush()
@@ -102,3 +102,4 @@ async def _chosen(opening: Opening, library: StoreLibrary, keyboard: Keyboard, t
             raise CliError("No session was chosen.")
         if line.strip().isascii() and line.strip().isdigit() and 0 < int(line) <= len(found):
             return dataclasses.replace(opening, session=found[int(line) - 1].id)
+        text.tell(f"Type a number from 1 to {len(found)}, or Control D to leave.")

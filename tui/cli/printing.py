@@ -24,7 +24,7 @@ def tidy(text: str, stream: TextIO, style: Style = "plain") -> str:
     if not stream.isatty():
         return clean_controls(text)
     text = clean(text)
-    if style == "plain" or "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
+    if style == "plain" or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return re.sub(r"[^\n]+", lambda line: f"\x1b[{_SGR[style]}m{line[0]}\x1b[0m", text)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tui.cli import plain, screen
-from tui.cli.commands import Replay
 from tui.cli.context import Context
 from tui.cli.errors import UsageError
+from tui.openings import Replay
 
 
 def replay(command: Replay, ctx: Context) -> int:

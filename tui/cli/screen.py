@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from engine.models import DEFAULT_MODELS
+from tui import collector
 from tui.cli import loop
 from tui.cli.context import Context
 from tui.cli.errors import OK, UsageError, complain, mute
@@ -17,7 +18,7 @@ from tui.cli.errors import OK, UsageError, complain, mute
 if TYPE_CHECKING:
     from tui.app import Riffle
     from tui.library import StoreLibrary
-    from tui.sources import Opening
+    from tui.openings import Opening
 
 
 HUNG_UP = 129
@@ -89,6 +90,7 @@ def _leave_at_a_hang_up(app: Riffle) -> None:
 
 
 async def _run(app: Riffle, library: StoreLibrary) -> int:
+    collector.rest()  # until the session is on the screen
     _leave_at_a_hang_up(app)
     watch = asyncio.ensure_future(_leave_when_the_terminal_is_gone(app))
     try:

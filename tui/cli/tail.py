@@ -12,7 +12,7 @@ from typing import Protocol
 from bus.entry import position, position_before
 from bus.errors import BusError
 from bus.feed import ConnectionChanged, EntriesRead, FeedItem
-from bus.stream import START, Stream
+from bus.stream import START
 from tui.cli.commands import Tail
 from tui.cli.connection_notes import ConnectionNotes
 from tui.cli.context import Context, open_store, stream_at
@@ -20,6 +20,7 @@ from tui.cli.errors import FAILED, OK, CliError, complain
 from tui.cli.printing import RECORDS, tidy
 from tui.cli.transcript import Transcript
 from tui.fold import Fold
+from tui.positions import start_of
 
 
 async def tail(command: Tail, ctx: Context) -> int:
@@ -51,17 +52,6 @@ async def _recorded(file: Path, start: str) -> AsyncIterator[FeedItem]:
         after = position(position_before(start)) if start != "now" else position(entries[-1].id)
         entries = [entry for entry in entries if entry.id and position(entry.id) > after]
     yield EntriesRead(entries, caught_up=True)
-
-
-async def start_of(stream: Stream, position: str) -> str:
-    """Where reading begins: after this entry. `position` is `start`, `now`, or the first entry that is wanted."""
-    match position:
-        case "start":
-            return START
-        case "now":
-            return (await stream.info()).last_id
-        case _:
-            return position_before(position)
 
 
 class Printer(Protocol):

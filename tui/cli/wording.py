@@ -94,10 +94,11 @@ def _quiet(entity: Entity, *, full: bool) -> str:
         case FileSearch():
             return f"[file search] {len(entity.results)} results\n"
         case CodeInterpreter():
-            return f"[code interpreter]\n{shorten(str(entity.code), full=full)}\n"
+            return f"[code interpreter]\n{shorten(str(entity.code), full=full)}\n{_result(entity.result, full=full)}"
         case McpCall():
-            what = "tools listed" if entity.listing else shorten(str(entity.arguments), full=full)
-            return f"[mcp{' failed' if entity.failed else ''}] {what}".rstrip() + "\n"
+            what = "tools listed" if entity.listing else shorten(f"{entity.name} {entity.arguments}".strip(), full=full)
+            call = f"[mcp{' failed' if entity.failed else ''}] {what}".rstrip() + "\n"
+            return call + _result(entity.result, full=full)
         case GeneratedImage():
             return "[image]\n"
         case Citations():
@@ -116,6 +117,10 @@ def _quiet(entity: Entity, *, full: bool) -> str:
             return f"{why}{shorten(entity.payload, full=full)}".rstrip() + "\n"
         case _:
             return ""
+
+
+def _result(result: str | None, *, full: bool) -> str:
+    return f"[result] {shorten(result, full=full)}\n" if result else ""
 
 
 def _summary(turn: TurnSummary) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -46,11 +46,20 @@ _SPANS = {"first_token_ms", "duration_ms"}
 _OF_THE_FOOTER = {"id", "turn", "message", "first entry", "last entry"}
 """Says where the footer stands, and nothing about the turn."""
 
-NAME_WIDTH = 20
-
 
 class DetailsScreen(ModalScreen[None]):
     """Rows of name and value, of an entity and of the footer of its turn."""
+
+    # A value that is too long for its line goes on below itself.
+    DEFAULT_CSS = """
+    DetailsScreen {
+        Horizontal { height: auto; }
+        .title { color: $text-primary; text-style: bold; }
+        .name { width: 19; color: $text-secondary; }
+        .value { width: 1fr; }
+        .hint { color: $text-muted; }
+    }
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,i,enter,ctrl+c", "close", show=False)]
 
@@ -62,18 +71,16 @@ class DetailsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One column that scrolls."""
         with VerticalScroll(id="help"):
-            yield Static(self._text(), markup=False)
+            yield Static(kind_of(self._entity), classes="title", markup=False)
+            yield from _rows(rows_of(self._entity))
+            if self._summary is not None and self._summary is not self._entity:
+                yield Static("\nIts turn", classes="title", markup=False)
+                yield from _rows([row for row in rows_of(self._summary) if row[0] not in _OF_THE_FOOTER])
+            yield Static("\nEsc closes this.", classes="hint", markup=False)
 
     def action_close(self) -> None:
         """Back to the session."""
         self.dismiss(None)
-
-    def _text(self) -> Content:
-        lines = [Content.styled(kind_of(self._entity), "bold $text-primary"), *_rows(rows_of(self._entity))]
-        if self._summary is not None and self._summary is not self._entity:
-            told = [row for row in rows_of(self._summary) if row[0] not in _OF_THE_FOOTER]
-            lines += [Content(""), Content.styled("Its turn", "bold $text-primary"), *_rows(told)]
-        return Content("\n").join([*lines, Content(""), Content.styled("Esc closes this.", "$text-muted")])
 
 
 def kind_of(entity: entities.Entity) -> str:
@@ -119,5 +126,6 @@ def _moment(ms: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ms / 1000)) + f".{ms % 1000:03}"
 
 
-def _rows(rows: list[tuple[str, str]]) -> list[Content]:
-    return [Content.assemble((f"{name:<{NAME_WIDTH}}", "$text-secondary"), value) for name, value in rows]
+def _rows(rows: list[tuple[str, str]]) -> Iterator[Horizontal]:
+    for name, value in rows:
+        yield Horizontal(Static(name, classes="name", markup=False), Static(value, classes="value", markup=False))

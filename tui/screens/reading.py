@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on, work
 
-from bus.entities import Entity, TurnSummary
+from tui.clean import clean_line
 from tui.editor import edited
 from tui.screens.choices import plain_choices
 from tui.screens.picker import Picker
@@ -16,10 +17,14 @@ from tui.widgets.prompt import Prompt
 from tui.widgets.search_bar import SearchBar
 
 if TYPE_CHECKING:
+    from bus.entities import Entity
     from tui.timeline.view import TimelineView
 
 COPY_BLOCK, COPY_CODE, COPY_MESSAGE = "Copy this block as Markdown", "Copy the code", "Copy the message as Markdown"
-EDIT, DETAILS = "Open in your editor", "Details"
+EDIT, DETAILS, SAVE, LINK = "Open in your editor", "Details", "Save the picture", "Open "
+
+MOST_LINKS = 8
+"""Links of a block that its menu offers."""
 
 
 class ReadingScreen(SendingScreen):
@@ -149,6 +154,11 @@ class ReadingScreen(SendingScreen):
         choices = [(COPY_BLOCK, "c"), (COPY_MESSAGE, "y"), (EDIT, "o"), (DETAILS, "i")]
         if event.code:
             choices[0] = (COPY_CODE, "c")
+        links = {LINK + clean_line(url): url for url in event.links[:MOST_LINKS]}
+        choices += [(title, "") for title in links]
+        picture = getattr(event.entity, "image_base64", None) if event.entity.done else None
+        if picture:
+            choices.insert(0, (SAVE, ""))
         match await self.app.push_screen_wait(Picker("This block", plain_choices(choices))):
             case "Copy this block as Markdown" | "Copy the code":
                 self.app.copy_to_clipboard(event.text)
@@ -160,15 +170,31 @@ class ReadingScreen(SendingScreen):
                 self._edit(event.message)
             case "Details":
                 self._show_details(event.entity)
+            case "Save the picture":
+                self._save(str(picture))
+            case str(title) if title in links:
+                self.app.ask_about_link(links[title])
             case _:
                 pass
+
+    def _save(self, picture: str) -> None:
+        """Write a picture to a file where riffle was started, and say where it is."""
+        from tui import pictures
+
+        try:
+            path = pictures.save(picture, Path.cwd())
+        except (OSError, ValueError) as error:
+            self.notify(f"The picture is not saved. {error}", severity="error")
+        else:
+            self.notify(f"Saved: {path}")
 
     def _edit(self, text: str) -> None:
         """Show a text in the user's editor; what is changed there stays there."""
         edited(self.app, text)
 
     def _show_details(self, entity: Entity) -> None:
-        # It needs what draws the timeline, for which the first frame does not wait.
+        # They need what draws the timeline, for which the first frame does not wait.
+        from bus.entities import TurnSummary
         from tui.screens.details import DetailsScreen
 
         summary = None

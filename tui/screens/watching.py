@@ -16,16 +16,16 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from bus.errors import BusError
-from bus.feed import BeganLate
 from bus.session import Prompt as QueuedPrompt
 from bus.session import Queue
+from tui import collector
 from tui.clean import clean_line
-from tui.cli.commands import Attach, Chat
 from tui.drafts import Drafts, History
 from tui.facts import Facts, Mode, Playing
+from tui.openings import Attach, Chat, Opening
 from tui.screens.choices import session_choices
 from tui.screens.picker import Picker
-from tui.sources import Library, Opening, Source
+from tui.sources import Library, Source
 from tui.widgets.composer import Composer
 from tui.widgets.status import StatusLine
 from tui.widgets.welcome import Welcome
@@ -66,6 +66,7 @@ class WatchingScreen(Screen[None]):
         self.view: TimelineView | None = None
         """The timeline; not there yet while the first frame is drawn, which needs nothing of it."""
         self.composer = Composer(history, drafts)
+        self._stage = Container(id="stage")
         self._welcome = Welcome()
         self._status = StatusLine()
         self.quit_armed = False
@@ -91,7 +92,7 @@ class WatchingScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The stage (welcome or timeline), the prompt or what stands for it, the status line."""
-        with Container(id="stage"):
+        with self._stage:
             yield self._welcome
         if self.can_send:
             yield self.composer
@@ -119,8 +120,14 @@ class WatchingScreen(Screen[None]):
                 self.app.leave()
                 return
             self.source = await self._library.open(opening)
-            fold, view = await self._load()
+            loaded = await self._load()
+            if loaded is None:
+                return
+            fold, view = loaded
+            from bus.feed import BeganLate  # the first frame did not wait for it
+
             self._opened(self.source)
+            collector.resume()
             async for item in self.source.items():
                 self._take(item, fold, view)
                 if isinstance(item, BeganLate):
@@ -148,14 +155,18 @@ class WatchingScreen(Screen[None]):
             view.join(fold.timeline.entities)
             self.refresh_facts()
 
-    async def _load(self) -> tuple[Fold, TimelineView]:
-        """Import what shows a timeline, in a thread, and put it on the screen."""
+    async def _load(self) -> tuple[Fold, TimelineView] | None:
+        """Import what shows a timeline, in a thread, and put it on the screen; None: that was left meanwhile."""
         fold_module = await asyncio.to_thread(importlib.import_module, "tui.fold")
         view_module = await asyncio.to_thread(importlib.import_module, "tui.timeline.view")
+        # The first answer needs it: drawing that would hold up the keys.
+        await asyncio.to_thread(importlib.import_module, "markdown_it")
+        if not self._stage.is_attached:
+            return None
         fold: Fold = fold_module.Fold()
         view: TimelineView = view_module.TimelineView()
         view.display = False
-        await self.query_one("#stage").mount(view)
+        await self._stage.mount(view)
         self.fold, self.view = fold, view
         return fold, view
 
@@ -209,7 +220,9 @@ class WatchingScreen(Screen[None]):
         if self.stop_pending and not (fold.answering and fold.state.turn_id == self.turn_to_stop):
             self.stop_pending = False
             self.workers.cancel_group(self, "interrupt")  # pyright: ignore[reportUnknownMemberType]
-        self.refresh_facts()
+        # While an answer only grows, the clock's tick says its figures soon enough: they are not worth a frame each.
+        if self.mode == "replay" or not fold.only_grew(changes):
+            self.refresh_facts()
         if self.source is not None:
             self.took(self.source)
 
@@ -315,8 +328,11 @@ class WatchingScreen(Screen[None]):
         if self.mode == "chat" and self.model:
             return self.model
         session = self.source.session.model if self.source else ""
-        default = self.app.default_model if self.mode == "chat" else ""
-        return session or (self.fold and self.fold.state.model) or default
+        answered = (self.fold and self.fold.state.model) or ""
+        if self.mode != "chat":
+            # Who watches sees who answers now, whoever did when the session began.
+            return answered or session
+        return session or answered or self.app.default_model
 
     def _show_welcome(self) -> None:
         welcome = self._welcome

@@ -45,18 +45,23 @@ class Words(Block):
 
 @dataclass(frozen=True, slots=True)
 class Output(Block):
-    """Lines of text as a tool wrote them: blanks count, long lines break anywhere."""
+    """Lines of text as a tool wrote them: blanks count, long lines break anywhere.
+
+    The rows whose numbers are in `going_on` go on with the line of the row before: it was too long for one.
+    """
 
     rows: tuple[str, ...]
     style: str
     indent: int = 2
+    going_on: frozenset[int] = frozenset()
 
     def lines(self, width: int) -> list[Line]:
         """Behind an indent."""
         before = (Run(" " * self.indent),)
         lines: list[Line] = []
-        for row in self.rows:
-            lines += indented(wrap((Run(row, self.style),), width - self.indent, words=False), before, before)
+        for number, row in enumerate(self.rows):
+            first, *others = indented(wrap((Run(row, self.style),), width - self.indent, words=False), before, before)
+            lines += [first._replace(joint="") if number in self.going_on else first, *others]
         return lines
 
     def estimate(self, width: int) -> int:

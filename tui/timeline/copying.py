@@ -80,6 +80,12 @@ def _in_markdown(kind: _Kind, text: str) -> str:
     return text.replace(bare, marked, 1)
 
 
+def links_of(document: Document, section: int, block: int) -> tuple[str, ...]:
+    """The targets of a block's links, each once."""
+    runs = (run for line in document.lines(section, block) for run in line.runs)
+    return tuple(dict.fromkeys(run.action.url for run in runs if isinstance(run.action, Link)))
+
+
 def code_at(document: Document, section: int, block: int) -> str:
     """The whole code of which a block is a part; empty: it is not code."""
     blocks = document.sections[section].blocks

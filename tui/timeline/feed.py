@@ -11,8 +11,10 @@ from collections.abc import Iterable, Sequence
 from textual.timer import Timer
 
 from bus.entities import Appended, Change, Created, Entity, Removed, Updated
+from tui.markdown.warm import warm_up
 from tui.timeline.document import Document, Position
 from tui.timeline.pace import FAST_FRAME, Pace
+from tui.timeline.painting import paint_now
 from tui.timeline.selection import renumbered
 from tui.timeline.viewport import Viewport
 
@@ -38,6 +40,7 @@ class Feed(Viewport, can_focus=True):
     def on_mount(self) -> None:
         """Show what came before."""
         self.flush()
+        self.run_worker(warm_up, thread=True, group="warm")
 
     def show(self, changes: Iterable[Change]) -> None:
         """Take in what changed; it is on the screen within a frame."""
@@ -99,7 +102,14 @@ class Feed(Viewport, can_focus=True):
         count = len(earlier.sections)
         self.document.put_before(earlier)
         self._renumber(0, count)
+        self.top = self._below_gap(self.top, count)
         self.flush()
+
+    def _below_gap(self, position: Position, first: int) -> Position:
+        """A position after something was put above the section `first`, which was the first one and had no gap."""
+        if position[:2] != (first, 0) or first >= len(self.document.sections):
+            return position
+        return position._replace(row=position.row + self.document.gap(first))
 
     def reset(self) -> None:
         """Forget everything that was shown."""
@@ -176,6 +186,8 @@ class Feed(Viewport, can_focus=True):
         self.document.read_on(self._near(), PARSE_TIME)
         self.document.size_on(SIZE_TIME)
         self.sync()
+        if self.window.rows and self.is_attached:
+            paint_now(self, self.vertical_scrollbar)
 
     def sync(self, *, repaint: bool = True) -> None:
         """As in the base; a long text that is not whole yet goes on with the next frame."""

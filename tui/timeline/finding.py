@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
@@ -33,11 +33,12 @@ TELL_SECONDS = 0.1
 
 
 class Place(NamedTuple):
-    """The hit that is looked at: its section, which of the section's hits it is, the block that holds it."""
+    """The hit that is looked at: its section, which of the section's hits it is, its block, which of that block's."""
 
     section: int
     number: int
     block: int
+    at: int
     hit: Hit
 
 
@@ -48,6 +49,15 @@ class Origin:
     top: Position
     following: bool
     cursor: tuple[int, int] | None
+
+    def moved(self, index: int, by: int) -> Origin:
+        """The same place after sections came or went at `index`."""
+        top, cursor = self.top, self.cursor
+        if top.section >= index:
+            top = top._replace(section=max(top.section + by, 0))
+        if cursor is not None and cursor[0] >= index:
+            cursor = (max(cursor[0] + by, 0), cursor[1])
+        return replace(self, top=top, cursor=cursor)
 
 
 class FindingView(CursorView, can_focus=True):
@@ -199,7 +209,7 @@ class FindingView(CursorView, can_focus=True):
             if not self._counts:
                 self._close()
                 return
-            section, number = self._beside(Place(section, 0, 0, ()), step)
+            section, number = self._beside(Place(section, 0, 0, 0, ()), step)
 
     def _find_in(self, section: int, number: int) -> Generator[None, None, Place | None]:
         """The place of a hit in a section, if there is one: first as it stands, then with ever more of it open."""
@@ -228,7 +238,7 @@ class FindingView(CursorView, can_focus=True):
                 break
             block = following
             hits = self.search.hits(self.document.lines(section, block))
-            found += [Place(section, len(found) + at, block, hit) for at, hit in enumerate(hits)]
+            found += [Place(section, len(found) + at, block, at, hit) for at, hit in enumerate(hits)]
         return found
 
     def _open_more(self, index: int) -> bool:
@@ -272,9 +282,10 @@ class FindingView(CursorView, can_focus=True):
             return {}
         marks: dict[int, tuple[Mark, ...]] = {}
         place = self.place
-        here = place.hit if place is not None and (place.section, place.block) == (section, block) else ()
-        for hit in self.search.hits(self.document.lines(section, block)):
-            style = "found-here" if hit == here else "found"
+        # By number: the rows of a block move where one comes above it.
+        here = place.at if place is not None and (place.section, place.block) == (section, block) else -1
+        for at, hit in enumerate(self.search.hits(self.document.lines(section, block))):
+            style = "found-here" if at == here else "found"
             for span in hit:
                 marks[span.row] = (*marks.get(span.row, ()), Mark(span.start, span.end, style))
         return marks
@@ -297,6 +308,19 @@ class FindingView(CursorView, can_focus=True):
         self.end_search(stay=True)
         super().reset()
 
+    def join(self, entities: Sequence[Entity]) -> None:
+        """Put what was prepared above what is shown, and count in it, from what is shown upwards."""
+        shown = len(self.document.sections)
+        left = list(self._uncounted)
+        super().join(entities)
+        count = len(self.document.sections) - shown
+        if self.search is not None:
+            self._uncounted = chain(range(count - 1, -1, -1), (index + count for index in left))
+            self._is_counting, self._walk = True, iter(())
+            self._go_on()
+        if self._origin is not None:
+            self._origin = replace(self._origin, top=self._below_gap(self._origin.top, count))
+
     def _insert(self, entity: Entity, before: str | None) -> bool:
         is_renumbered = super()._insert(entity, before)
         if self.search is not None and (found := self.search.count(entity)):
@@ -313,6 +337,8 @@ class FindingView(CursorView, can_focus=True):
         if self.place is not None and self.place.section >= index:
             is_gone = by < 0 and self.place.section == index
             self.place = None if is_gone else self.place._replace(section=self.place.section + by)
+        if self._origin is not None:
+            self._origin = self._origin.moved(index, by)
 
     def _set_count(self, section: int, count: int) -> None:
         if count:

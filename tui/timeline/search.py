@@ -89,9 +89,9 @@ def spoken(entity: entities.Entity) -> str:
         case entities.ToolUse():
             return f"{entity.name}\n{entity.input}\n{entity.result or ''}"
         case entities.CodeInterpreter():
-            return str(entity.code)
+            return f"{entity.code}\n{entity.result or ''}"
         case entities.McpCall():
-            return str(entity.arguments)
+            return f"{entity.name}\n{entity.arguments}\n{entity.result or ''}"
         case entities.WebSearch():
             return "\n".join([*entity.queries, *entity.urls, *map(str, entity.results)])
         case entities.FileSearch():

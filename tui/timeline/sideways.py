@@ -17,14 +17,20 @@ _MORE_LEFT, _MORE_RIGHT = Run("‹", "code-block more"), Run("›", "code-block 
 
 def unwrapped(block: Block, width: int, left: int) -> list[Line]:
     """The rows of a block at `width` cells; those of code are whole lines, `left` cells of them out of sight."""
-    match block:
-        case Code() | Beside(block=Code()) | Inside(block=Code()):
+    match _innermost(block):
+        case Code():
             # A column stays free at the right of its band.
             return [line if line.copy == "" else _cut(line, width - 1, left) for line in block.lines(WIDEST)]
         case Output():
             return [_cut(line, width, left) for line in block.lines(WIDEST)]
         case _:
             return block.lines(width)
+
+
+def _innermost(block: Block) -> Block:
+    while isinstance(block, Beside | Inside):
+        block = block.block
+    return block
 
 
 def _cut(line: Line, width: int, left: int) -> Line:

@@ -66,6 +66,17 @@ _STYLES = {
     "cursor": "color: $accent;",
 }
 
+_WITHOUT_COLOR = {
+    "code": "text-style: bold;",
+    "key": "text-style: bold;",
+    "syn-keyword": "text-style: bold;",
+    "error": "text-style: bold;",
+    "failed": "text-style: bold;",
+    "warning": "text-style: bold;",
+    "more": "text-style: underline;",
+}
+"""What takes the place of a color where there is none, and no sign or word says as much."""
+
 STYLE_NAMES = frozenset(_STYLES)
 
 COMPONENT_CLASSES = {PREFIX + name for name in _STYLES}
@@ -77,5 +88,6 @@ DEFAULT_CSS = (
     "    scrollbar-background: $background; scrollbar-background-hover: $background;\n"
     "    scrollbar-background-active: $background;\n"
     + "".join(f"    & .{PREFIX}{name} {{ {rules} }}\n" for name, rules in _STYLES.items())
+    + "".join(f"    &:nocolor .{PREFIX}{name} {{ {rules} }}\n" for name, rules in _WITHOUT_COLOR.items())
     + "}\n"
 )

@@ -28,7 +28,7 @@ from bus.entities import (
 )
 from tui.bindings import bind
 from tui.markdown.text import Link, Toggle
-from tui.timeline.copying import block_text, code_at, message_text
+from tui.timeline.copying import block_text, code_at, links_of, message_text
 from tui.timeline.finding import FindingView
 from tui.timeline.palette import GUTTER
 from tui.timeline.selection import block_selection, selected_text, word_selection
@@ -95,7 +95,8 @@ class TimelineView(FindingView, can_focus=True):
     class BlockChosen(Message):
         """Something is to be done with a block of `entity`: `what` names it, empty: ask.
 
-        `text` is the block as it was written, `code` if it is code; `message` is all of the entity.
+        `text` is the block as it was written, `code` if it is code; `message` is all of the entity; `links` are the
+        true targets of the block's links.
         """
 
         entity: Entity
@@ -103,6 +104,7 @@ class TimelineView(FindingView, can_focus=True):
         text: str
         message: str
         code: bool
+        links: tuple[str, ...]
 
     class SearchWanted(Message):
         """Somebody wants to look for a text."""
@@ -194,7 +196,8 @@ class TimelineView(FindingView, can_focus=True):
         if cursor is not None:
             entity = self.document.sections[cursor[0]].entity
             text, is_code = block_text(self.document, *cursor), bool(code_at(self.document, *cursor))
-            self.post_message(self.BlockChosen(entity, what, text, message_text(entity), is_code))
+            links = links_of(self.document, *cursor)
+            self.post_message(self.BlockChosen(entity, what, text, message_text(entity), is_code, links))
 
     def action_search(self) -> None:
         """Ask for a text to look for."""

@@ -163,6 +163,20 @@ class Viewport(ScrollView, can_focus=True):
             return self.window.rows[y].strip
         return Strip.blank(self.scrollable_content_region.width, self.palette.style(""))
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Rows as they are: the toolkit would make each that moved anew, and all that is kept with a strip with it."""
+        if self.styles.gutter or "@click" in self.hover_style.meta:
+            return super().render_lines(crop)
+        width, background = self.content_size.width, self.background_colors[1]
+        filters, blank = self.get_line_filters(), self.palette.style("")
+        strips: list[Strip] = []
+        for y in crop.line_range:
+            strip = self.render_line(y).adjust_cell_length(width, blank)
+            for each in filters:
+                strip = strip.apply_filter(each, background)
+            strips.append(strip.crop(crop.x, crop.right))
+        return strips
+
     def plain_lines(self) -> list[str]:
         """What the screen shows, as text without trailing blanks."""
         return [self.render_line(y).text.rstrip() for y in range(self.size.height)]

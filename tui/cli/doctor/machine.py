@@ -89,7 +89,7 @@ def terminal() -> Iterator[Finding]:
 
 
 def _colors(term: str) -> Finding:
-    if "NO_COLOR" in os.environ:
+    if os.environ.get("NO_COLOR"):
         return Finding("note", "colors", "off, as NO_COLOR asks")
     if os.environ.get("COLORTERM") in ("truecolor", "24bit"):
         return Finding("ok", "colors", "16 million")

@@ -34,6 +34,9 @@ SURVIVES = {
 
 NEARLY_FULL = 0.9
 
+_FLAGS = {"username": "--user", "ssl_ca_certs": "--cacert", "ssl_certfile": "--cert", "ssl_keyfile": "--key"}
+"""What redis-cli calls the options of an address."""
+
 
 async def server(ctx: Context) -> list[Finding]:
     """All about the Redis that is used."""
@@ -227,8 +230,7 @@ def redis_cli(address: Address) -> str:
     """How to call `redis-cli` for that server; a password is asked for."""
     host, port = _place(address)
     where = ["-s", host] if not port else ["-h", host, "-p", str(port)]
-    login = [
-        word for name, flag in (("username", "--user"),) if (user := address.options.get(name)) for word in (flag, user)
-    ]
+    tls = ["--tls"] if address.tls else []
+    named = [word for name, flag in _FLAGS.items() if (value := address.options.get(name)) for word in (flag, value)]
     secret = ["--askpass"] if address.options.get("password") else []
-    return shlex.join(["redis-cli", *where, *(["--tls"] if address.tls else []), *login, *secret])
+    return shlex.join(["redis-cli", *where, *tls, *named, *secret])

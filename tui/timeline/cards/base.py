@@ -101,8 +101,9 @@ def output(text: str, look: Look, part: str, rows: int, *, style: str = "output"
     """The first `rows` lines of a text (all of it, if `part` is open), and how many more there are."""
     lines = clean(text).expandtabs(4).rstrip("\n").split("\n")
     if f"{part}:all" in look.opened:
-        pieces = [line[at : at + PIECE] for line in lines for at in range(0, len(line) or 1, PIECE)]
-        return _chunks(pieces, style, indent)
+        places = [(line, at) for line in lines for at in range(0, len(line) or 1, PIECE)]
+        pieces = [line[at : at + PIECE] for line, at in places]
+        return _chunks(pieces, style, indent, [at > 0 for _, at in places])
     shown = lines if len(lines) <= rows + 1 else lines[:rows]
     # A line may be longer than a screen holds.
     most = rows * PREVIEW_COLUMNS
@@ -132,8 +133,9 @@ def _indents(indent: int) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     return blank, blank
 
 
-def _chunks(lines: Sequence[str], style: str, indent: int) -> list[Block]:
-    return [
-        Output(0, tuple(lines[number : number + OUTPUT_ROWS]), style, indent)
-        for number in range(0, len(lines), OUTPUT_ROWS)
-    ]
+def _chunks(lines: Sequence[str], style: str, indent: int, going_on: Sequence[bool] = ()) -> list[Block]:
+    blocks: list[Block] = []
+    for start in range(0, len(lines), OUTPUT_ROWS):
+        inside = frozenset(number for number, each in enumerate(going_on[start : start + OUTPUT_ROWS]) if each)
+        blocks.append(Output(0, tuple(lines[start : start + OUTPUT_ROWS]), style, indent, inside))
+    return blocks

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bus.entities import CodeInterpreter, Entity, FileSearch, GeneratedImage, McpCall, WebSearch
@@ -13,9 +11,10 @@ from tui.clean import clean_line
 from tui.markdown.blocks import Block
 from tui.markdown.inline import openable
 from tui.markdown.text import Run
+from tui.pictures import described
 from tui.timeline.blocks import Head, Words
 from tui.timeline.cards.base import INDENT, Card, Look, elapsed, head
-from tui.timeline.cards.tools import fields, parsed, summary_of
+from tui.timeline.cards.tools import fields, parsed, result_blocks, summary_of
 
 CLOSED_RESULTS = 3
 """Results of a search in a closed card."""
@@ -42,28 +41,42 @@ def code_interpreter(entity: CodeInterpreter, look: Look) -> Card:
         _mark(entity, look), "Code interpreter", look, part="tool", summary="" if shown else _first_line(entity),
         right=_right(entity, look, "running" if entity.running else ""),
     )  # fmt: skip
-    return Card([first], body=shown, fence="python", before=(Run(INDENT),))
+    foot = _result_of(entity, look)
+    if shown:
+        # Below the band of the code, what it wrote would look like more of it.
+        foot = [replace(foot[0], gap=1), *foot[1:]] if foot else []
+    return Card([first], body=shown, fence="python", before=(Run(INDENT),), foot=foot)
 
 
 def mcp_call(entity: McpCall, look: Look) -> Card:
-    """A call of an MCP tool by the provider; the wire does not say which."""
+    """A call of an MCP tool by the provider; which one, and what came back, the wire says at its end if at all."""
     source = str(entity.arguments)
     arguments = parsed(source) if entity.done else None
     opened = "tool" in look.opened
-    title = "MCP: listing tools" if entity.listing else "MCP call"
+    title = "MCP: listing tools" if entity.listing else f"MCP: {entity.name}" if entity.name else "MCP call"
     mark = ("✗", "failed") if entity.failed else _mark(entity, look)
     first = head(
-        mark, title, look, part="tool" if source else "", summary="" if opened else summary_of(arguments, source),
+        mark, title, look, part="tool" if source or entity.result else "",
+        summary="" if opened else summary_of(arguments, source),
         right=_right(entity, look, "failed" if entity.failed else ""),
     )  # fmt: skip
-    return Card([first, *(fields(arguments, source, look) if opened else [])])
+    return Card([first, *(fields(arguments, source, look) if opened else []), *_result_of(entity, look)])
+
+
+def _result_of(entity: CodeInterpreter | McpCall, look: Look) -> list[Block]:
+    if entity.result is None:
+        return []
+    failed = isinstance(entity, McpCall) and entity.failed
+    return result_blocks(entity.result, look, opened="tool" in look.opened, failed=failed)
 
 
 def image(entity: GeneratedImage, look: Look) -> Card:
     """A place for a picture, with its type and size."""
-    what = _picture(entity.image_base64) if entity.image_base64 else ""
+    what = described(entity.image_base64) if entity.image_base64 else ""
     state = "" if entity.done else "preview" if what else "being made"
     runs = [Run("▣ ", "marker"), Run("Image", "tool"), Run(f"  {what}" if what else "", "argument")]
+    if entity.done and what:
+        runs.append(Run("  save: m", "hint"))
     return Card([Head(look.gap, tuple(runs), _right(entity, look, state))])
 
 
@@ -107,17 +120,3 @@ def _result(number: int, result: dict[str, Any]) -> Block:
 
 def _first_line(entity: CodeInterpreter) -> str:
     return str(entity.code).lstrip().partition("\n")[0][:160]
-
-
-def _picture(encoded: str) -> str:
-    """Type, columns and rows of pixels where the first bytes say them, and size of a picture."""
-    try:
-        start = base64.b64decode(encoded[:64] + "=" * (-len(encoded[:64]) % 4))
-    except (binascii.Error, ValueError):
-        start = b""
-    signatures = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WebP"}
-    kind = next((name for signature, name in signatures.items() if start.startswith(signature)), "picture")
-    pixels = ""
-    if kind == "PNG" and start[12:16] == b"IHDR":
-        pixels = "{}×{}, ".format(*struct.unpack(">II", start[16:24]))
-    return f"{kind}, {pixels}{len(encoded) * 3 // 4 / 1000:,.0f} kB"
