@@ -119,7 +119,7 @@ class Order:
         before: list[Entry] = []
         if self._again and self._was_shown(entry, self._shown):
             return self._skip(entry)
-        if entry.n is None or self.n is None:
+        if entry.n is None or self.n is None or self._is_of_a_new_writer(entry):
             before = self.admit(entry.ts)
         elif entry.n != self.n + 1:
             if entry.n > self.n:
@@ -152,6 +152,10 @@ class Order:
 
     def _shown_was_all(self) -> None:
         self._shown, self._again = dict(self._newest), True
+
+    def _is_of_a_new_writer(self, entry: Entry) -> bool:
+        """Whether it numbers from what Redis came back with, and so says nothing of what was lost before."""
+        return self.uncertain and entry.seq is not None and (entry.writer, entry.epoch) not in self._newest
 
     def _is_of_a_newer_epoch(self, entry: Entry) -> bool:
         last = self.anchor.epoch if self.anchor else None
