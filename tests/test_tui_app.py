@@ -26,6 +26,7 @@ from tui.openings import Attach, Chat, Replay
 from tui.player import Player
 from tui.replay_source import ReplaySource
 from tui.screens.picker import Picker
+from tui.widgets.welcome import Welcome
 
 LEASE = EngineLease(engine_id="e1", epoch=1, host="desk", pid=1, version="1", busy=True, started_ms=0)
 WAITING = Queue((Prompt(id="q1", text="one", author="ada@desk"), Prompt(id="q2", text="two", author="ada@desk")))
@@ -60,6 +61,16 @@ async def test_what_is_typed_before_the_session_is_open_is_sent_when_it_is(own_h
         await wait_until(lambda: app.source.sent)
         assert [sent.text for sent in app.source.sent] == ["early"]
         assert app.prompt.text == "still writing"
+
+
+async def test_a_session_is_called_empty_only_when_it_was_read(own_home: Path) -> None:
+    app = screen(own_home, opening=Attach(session="x"))
+    async with app.run_test():
+        await wait_until(lambda: "live" in app.status)
+        welcome = app.session_screen.query_one(Welcome)
+        assert str(welcome.content) == ""
+        app.source.push(EntriesRead([], caught_up=True))
+        await wait_until(lambda: "Nothing here yet" in str(welcome.content))
 
 
 async def test_the_prompt_of_the_command_line_is_sent_at_once(own_home: Path) -> None:

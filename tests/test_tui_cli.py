@@ -51,6 +51,7 @@ from tui.openings import Attach, Chat, Command, Replay, StreamName
         (["--redis", "redis://h", "chat"], Chat(redis="redis://h")),
         (["--redis=redis://h", "-m", "demo", "tail", "a"], Tail(redis="redis://h", model="demo", session="a")),
         (["attach"], Attach()),
+        (["attach", "a", "--from", "start"], Attach(session="a", position="start")),
         (["attach", "a", "--read-only", "--from", "now"], Attach(session="a", read_only=True, position="now")),
         (
             ["attach", "--stream", "k", "--text-field", "t"],
@@ -68,6 +69,13 @@ from tui.openings import Attach, Chat, Command, Replay, StreamName
         (["run", "-"], Run(prompt="-")),
         (["tail", "a", "--no-follow", "--full"], Tail(session="a", follow=False, full=True)),
         (["send", "a", "hi"], Send(session="a", prompt="hi")),
+        (["send", "a", "-m", "demo", "two words"], Send(session="a", model="demo", prompt="two words")),
+        (
+            ["send", "-m", "demo", "a", "--redis", "r", "--", "-x"],
+            Send(redis="r", session="a", model="demo", prompt="-x"),
+        ),
+        (["sessions", "delete", "a", "-y", "b"], SessionsDelete(sessions=("a", "b"), yes=True)),
+        (["run", "-5"], Run(prompt="-5")),
         (["engine"], Engine()),
         (["engine", "--session", "a"], Engine(session="a")),
         (["sessions"], SessionsList()),
@@ -107,6 +115,8 @@ def test_words_become_a_command(words: list[str], command: Command) -> None:
         (["chat", "-c", "-s", "a"], "Use --session to name a session or -c for the last one, not both."),
         (["-m"], "--model needs a value."),
         (["send"], "SESSION is missing."),
+        (["send", "a", "hi", "-m"], "--model needs a value."),
+        (["send", "a", "-m", "demo", "two", "words"], "'words' is one word too many for riffle send."),
         (["sessions", "lst"], "riffle sessions does not know 'lst'."),
     ],
 )

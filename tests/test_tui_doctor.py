@@ -26,6 +26,7 @@ from tests.support.riffle import Home
 from tests.support.waiting import wait_until, wait_until_now
 from tui.cli.acl import acl
 from tui.cli.context import Context
+from tui.cli.doctor import machine
 from tui.cli.doctor.finding import Finding
 from tui.cli.doctor.server import access, redis_cli, set_up
 from tui.cli.doctor.server import server as examine
@@ -39,6 +40,11 @@ def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path, {"RIFFLE_MODEL": ""})
     yield home
     home.close()
+
+
+def context_of(server: str, **env: str) -> Context:
+    paths = find_paths(os.environ)
+    return Context(paths, load_config(paths, {"RIFFLE_REDIS_URL": server, **env}))
 
 
 def line(report: str, what: str) -> str:
@@ -62,6 +68,14 @@ def test_a_fresh_machine_is_fine(home: Home) -> None:
     for path in ("config", "data", "state"):
         assert str(home.folder) in line(done.stdout, path)
     assert "(mode 700)" in line(done.stdout, "data")
+
+
+def test_a_demo_that_there_is_not_is_told_with_those_that_there_are() -> None:
+    (found,) = [f for f in machine.models(context_of("redis://h", RIFFLE_MODEL="demo:slow")) if f.what == "model"]
+    assert (found.mark, found.found) == ("bad", "demo:slow")
+    assert "no variant 'slow'" in found.fix and "demo:fast" in found.fix
+    (found,) = [f for f in machine.models(context_of("redis://h", RIFFLE_MODEL="demo:fast")) if f.what == "model"]
+    assert found.mark == "ok"
 
 
 def test_keys_are_seen_and_not_shown(home: Home) -> None:
@@ -125,11 +139,6 @@ def forgetful() -> Iterator[RedisServer]:
 async def look(server: str, **env: str) -> dict[str, Finding]:
     """What the doctor finds about the server at that address."""
     return {finding.what: finding for finding in await examine(context_of(server, **env))}
-
-
-def context_of(server: str, **env: str) -> Context:
-    paths = find_paths(os.environ)
-    return Context(paths, load_config(paths, {"RIFFLE_REDIS_URL": server, **env}))
 
 
 def do(fix: str) -> None:

@@ -8,17 +8,21 @@ import pytest
 from textual.widgets import OptionList
 
 from bus.entities import Interruption, UserText
-from bus.errors import StoreUnavailable
+from bus.errors import AccessDenied, StoreUnavailable
 from bus.events import Interrupt, RunStopped
 from bus.feed import LeaseChanged
 from bus.meta import Metadata
-from bus.session import EngineLease, Prompt, Queue
-from tests.support.riffle_app import answered, answering, screen
+from bus.redis.store import Store
+from bus.retry import insist
+from bus.session import EngineLease, Prompt, Queue, SessionInfo
+from tests.support.redis_server import RedisServer
+from tests.support.riffle_app import answered, answering, attached, screen
 from tests.support.scripted_source import Sent, Story
 from tests.support.waiting import wait_until
 from tui.openings import Attach
 from tui.screens.picker import Picker
 from tui.timeline.view import TimelineView
+from tui.widgets.queue import QueuePanel
 
 LEASE = EngineLease(engine_id="e1", epoch=1, host="desk", pid=1, version="1", busy=True, started_ms=0)
 ANYBODY = Queue((Prompt(id="q1", text="Anybody?", author="ada@desk"),))
@@ -26,11 +30,11 @@ ANYBODY = Queue((Prompt(id="q1", text="Anybody?", author="ada@desk"),))
 
 async def test_a_prompt_that_cannot_be_sent_is_given_back(own_home: Path) -> None:
     app = screen(own_home)
-    app.source.failure = StoreUnavailable("Redis does not answer.", "Is it running?")
+    app.source.failure = AccessDenied("Redis does not let you in.", "Who are you?")
     async with app.run_test() as pilot:
         await app.opened()
         await pilot.press(*"mine", "enter")
-        await app.note("Redis does not answer. Is it running?")
+        await app.note("Redis does not let you in. Who are you?")
         await wait_until(lambda: app.prompt.text == "mine")
         await pilot.press("enter")
         await wait_until(lambda: len(app.source.prompt_ids) == 2 and app.prompt.text == "mine")
@@ -41,6 +45,55 @@ async def test_a_prompt_that_cannot_be_sent_is_given_back(own_home: Path) -> Non
         first, unchanged, changed, typed_again = app.source.prompt_ids
         assert first == unchanged
         assert len({first, changed, typed_again}) == 3
+
+
+async def test_what_is_sent_while_redis_is_away_waits_in_sight_and_goes_once_in_order(own_home: Path) -> None:
+    app = screen(own_home)
+    app.source.failure = StoreUnavailable("Redis does not answer.", "Is it running?")
+    async with app.run_test() as pilot:
+        await app.opened()
+        panel = app.session_screen.query_one(QueuePanel)
+        await pilot.press(*"one", "enter")
+        assert panel.render().plain.split() == ["sent", "one", "↑", "edit"]
+        await pilot.press(*"two", "enter", *"three", "enter")
+        await app.note("Redis does not answer. Is it running? The prompt is sent when Redis is back.")
+        await pilot.press("up")
+        await wait_until(lambda: app.prompt.text == "three")
+        assert [prompt.text for prompt in panel.queue.prompts] == ["one", "two"]
+        waited = [prompt.id for prompt in panel.queue.prompts]
+        await wait_until(lambda: app.source.prompt_ids.count(waited[0]) > 1)
+        app.source.failure = None
+        await wait_until(lambda: not panel.queue.prompts)
+        assert [sent.text for sent in app.source.sent] == ["one", "two"]
+        assert [prompt.id for prompt in app.source.unbegun] == waited
+        assert [note.endswith("Redis is back.") for note in app.notes].count(True) == 1
+        app.source.failure = StoreUnavailable("Redis does not answer.")
+        await pilot.press("enter")
+        await wait_until(lambda: app.notes[-1] == "Redis does not answer. The prompt is sent when Redis is back.")
+        await app.session_screen.stop()
+        assert app.prompt.text == "three"
+
+
+async def test_what_was_sent_while_a_real_redis_was_away_is_in_its_queue_once(
+    own_home: Path, redis_server: RedisServer, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.submit.PATIENCE_SECONDS", 0.2)
+    session = await store.create_session(SessionInfo(id="", answering="pool"))
+    async with attached(own_home, redis_server.url, Attach(session=session.id)) as app:
+        await wait_until(lambda: "live" in app.status)
+        redis_server.kill9()
+        await wait_until(lambda: "reconnecting" in app.status)
+        await app.press(*"one", "enter", *"two", "enter")
+        panel = app.session_screen.query_one(QueuePanel)
+        assert [prompt.text for prompt in panel.queue.prompts] == ["one", "two"]
+        await app.note("The prompt is sent when Redis is back.")
+        assert [prompt.text for prompt in panel.queue.prompts] == ["one", "two"]
+        waited = [prompt.id for prompt in panel.queue.prompts]
+        redis_server.start()
+        await wait_until(lambda: not app.session_screen.going)
+        await wait_until(lambda: [prompt.id for prompt in app.folded.queue.prompts] == waited)
+        assert app.prompt.text == ""
+    assert [prompt.id for prompt in (await insist(lambda: store.queue(session.id))).prompts] == waited
 
 
 async def test_a_lost_engine_is_told_and_the_prompt_can_be_asked_again(own_home: Path) -> None:

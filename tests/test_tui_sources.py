@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from bus.codec import encode
+from bus.earlier import LAST
 from bus.errors import BusError, StoreUnavailable, UnknownSession, WrongKeyType
-from bus.events import Broken, Gap, Partial, UserMessage
-from bus.feed import ConnectionChanged, EntriesRead, FeedItem, QueueChanged
+from bus.events import Broken, Gap, Info, Partial, UserMessage
+from bus.feed import BeganLate, ConnectionChanged, EntriesRead, FeedItem, QueueChanged
 from bus.meta import Metadata
 from bus.redis.store import Store
 from bus.session import ConnectionState, Prompt, Queue, SessionInfo
 from bus.stream import Entry
+from bus.writer import Writer
 from tests.support.redis_server import RedisServer
 from tests.support.scripted_source import Story
 from tests.support.waiting import wait_until
@@ -69,6 +71,11 @@ class Reader:
     def connections(self) -> list[str]:
         """How the connection was, one after the other."""
         return [item.state.status for item in self.items if isinstance(item, ConnectionChanged)]
+
+    @property
+    def read(self) -> list[Entry]:
+        """The entries, as they came."""
+        return [entry for item in self.items if isinstance(item, EntriesRead) for entry in item.entries]
 
     @property
     def queue(self) -> Queue:
@@ -261,6 +268,22 @@ async def test_what_the_command_line_names_is_opened(library: StoreLibrary, stor
     chat = await library.open(Chat(session=session.id[:8]))
     assert (chat.session.id, chat.mode, chat.read_only) == (session.id, "chat", False)
     assert (await library.open(Chat(model="demo"))).session.id == ""
+
+
+@pytest.mark.parametrize(("position", "begins"), [(None, 1 + 600 - LAST), ("start", 1)])
+async def test_a_long_session_is_read_from_its_start_where_that_was_asked_for(
+    library: StoreLibrary, store: Store, position: str | None, begins: int
+) -> None:
+    session = await store.create_session(SessionInfo(id=""))
+    async with Writer(store.stream(session.id), writer="w", epoch=1) as writer:
+        for number in range(600):
+            await writer.publish(Info(message=str(number)))
+        await writer.flush()
+    reader = Reader(await library.open(Attach(session=session.id, read_only=True, position=position)))
+    await wait_until(lambda: reader.read and reader.read[-1].n == 600)
+    assert [entry.n for entry in reader.read] == list(range(begins, 601))
+    assert any(isinstance(item, BeganLate) for item in reader.items) == (position is None)
+    await reader.close()
 
 
 async def test_v03_what_is_not_there_is_told(library: StoreLibrary) -> None:

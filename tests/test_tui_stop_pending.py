@@ -12,14 +12,15 @@ import pytest
 
 from bus.errors import AccessDenied
 from bus.events import UserMessage
-from bus.feed import ConnectionChanged, QueueChanged
+from bus.feed import BeganLate, ConnectionChanged, EntriesRead, QueueChanged
 from bus.redis.store import Store
 from bus.retry import insist
 from bus.session import ConnectionState, Queue, SessionInfo
 from tests.support.prompts import LEASE_SECONDS, claimed, far_from, prompt
 from tests.support.redis_server import RedisServer
 from tests.support.riffle import Home
-from tests.support.riffle_app import answering, screen
+from tests.support.riffle_app import Screen, answering, screen
+from tests.support.scripted_source import ScriptedLibrary, ScriptedSource
 from tests.support.terminal import ENTER, ESCAPE
 from tests.support.waiting import wait_until, wait_until_now
 from tui.live_source import LiveSource
@@ -57,6 +58,27 @@ async def test_p10_a_stop_is_not_for_the_answer_that_came_next(own_home: Path) -
         await wait_until(lambda: "esc to interrupt" in app.status or "answering" in app.status)
         assert "stop pending" not in app.status
         await wait_until(lambda: app.source.calls[-1] == "interrupt given up")
+
+
+async def test_p10_a_stop_of_an_answer_whose_beginning_is_not_read_yet_is_pending(own_home: Path) -> None:
+    story = answering()
+    entries = story.take().entries
+    source = ScriptedSource(script=[BeganLate(4), EntriesRead(entries[4:], caught_up=False)], before=[entries[:4]])
+    source.stops_held = asyncio.Event()
+    app = Screen(own_home, ScriptedLibrary(source), Attach(session="x"))
+    async with app.run_test() as pilot:
+        await app.read(1)
+        await pilot.press("escape")
+        await wait_until(lambda: "stop pending" in app.status and "connecting" in app.status)
+        source.go_on.set()
+        await wait_until(lambda: app.folded.state.turn_id == "t1")
+        source.push(ConnectionChanged(ConnectionState("live")))
+        await wait_until(lambda: "live" in app.status)
+        assert "stop pending" in app.status
+        assert source.calls[-1] == "interrupt"
+        source.push(story.finish().take())
+        await wait_until(lambda: "stop pending" not in app.status)
+        await wait_until(lambda: source.calls[-1] == "interrupt given up")
 
 
 async def test_a_stop_that_is_refused_is_not_pending(own_home: Path) -> None:

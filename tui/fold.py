@@ -41,6 +41,8 @@ class Fold:
         self.lease: EngineLease | None = None
         self.engine_lost = False
         """The last answer was cut off because its engine is gone, and no other one has begun since."""
+        self.caught_up = False
+        """All that stood there at the beginning was read."""
         self.behind = 0
         """About so many entries are still to be read; 0 where they are few or nobody knows."""
         self.last_prompt: UserText | None = None
@@ -51,7 +53,6 @@ class Fold:
         """Folded from the beginning, out of sight, while `timeline` holds the last turns."""
         self._since: deque[Entry] = deque()
         """What `timeline` was told and `_earlier` was not."""
-        self._caught_up = False
         self._alone = False
         self._grown: deque[tuple[float, int]] = deque()
 
@@ -83,7 +84,7 @@ class Fold:
                     self._since += entries
                 # Whoever writes lives, with a lease or without; where it falls silent the reader says so again.
                 self._alone = self._alone and not any(entry.id for entry in entries)
-                self._caught_up = self._caught_up or caught_up
+                self.caught_up = self.caught_up or caught_up
             case QueueChanged(queue):
                 self.queue = queue
             case LeaseChanged(lease, sure):
@@ -161,7 +162,7 @@ class Fold:
             self._grown.append((self._clock(), grown))
 
     def _look_for_loss(self) -> list[Change]:
-        if self.answering and self._caught_up and self._alone:
+        if self.answering and self.caught_up and self._alone:
             self.engine_lost = True
             return self.timeline.mark_engine_lost()
         if self.lease is not None:

@@ -140,10 +140,10 @@ class StoreLibrary:
         if attach.stream is not None:
             stream = _named(store, attach.stream)
             await stream.info()  # a key that holds something else ends the program with the reason
-            source = live.StreamSource(store, stream, after=await start_of(stream, attach.position))
+            source = live.StreamSource(store, stream, after=await start_of(stream, attach.position or "start"))
             return source
         session = await store.find(attach.session or "")
-        after = await start_of(store.stream(session.id), attach.position)
+        after = await start_of(store.stream(session.id), attach.position or "start")
         may_not = "" if attach.read_only else await _may_not(store, session.id)
         watches = attach.read_only or bool(may_not)
         source = live.LiveSource(
@@ -152,6 +152,7 @@ class StoreLibrary:
             mode="attach",
             author=author(),
             after=after,
+            last_first=attach.position is None,
             read_only=attach.read_only,
             may_not=may_not,
             make_engine=None if watches else self._engine_maker(session),

@@ -38,6 +38,8 @@ INTERRUPT_SECONDS = 1.0
 class LiveSource:
     """Follows `session` and sends to it. A session without an id is made when it is first needed.
 
+    With `last_first` reading a long session from its start begins with its last turns: see `earlier`.
+
     `make_engine` gives the local engine of a session; None where this terminal may start none. Without
     `engine_allowed` it is not started before somebody has agreed. `unanswered` is what a prompt waits for where nobody
     is there to answer it. With `may_not` nothing can be sent, for the reason that it says.
@@ -53,6 +55,7 @@ class LiveSource:
         mode: Mode,
         author: str,
         after: str = START,
+        last_first: bool = True,
         read_only: bool = False,
         may_not: str = "",
         make_engine: Callable[[SessionInfo], LocalEngine] | None = None,
@@ -66,6 +69,7 @@ class LiveSource:
         self._store = store
         self.author = author
         self._after = after
+        self._last_first = last_first
         self._make_engine = make_engine
         self._engine_allowed = engine_allowed
         self._unanswered = unanswered
@@ -143,7 +147,7 @@ class LiveSource:
 
     async def _last_turns(self) -> list[Entry]:
         """With what reading begins: of a long session that is to be shown whole, with its last turns."""
-        if self._after == START:
+        if self._after == START and self._last_first:
             with contextlib.suppress(BusError):  # whoever reads then says what is wrong
                 return await last_turns(self._store.stream(self.session.id))
         return []
@@ -261,7 +265,7 @@ class LiveSource:
         self._outbox.add(prompt, files)
         try:
             await submit(self._store, self.session.id, prompt)
-        except BusError:
+        except (BusError, asyncio.CancelledError):
             self._outbox.remove(prompt.id)
             raise
         if not self.session.title and not prompt.command:

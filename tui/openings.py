@@ -40,12 +40,15 @@ class Chat(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Attach(Command):
-    """Watch a session or a stream, from `start`, `now` or an entry id. Neither named: choose from a list."""
+    """Watch a session or a stream, from `start`, `now` or an entry id. Neither named: choose from a list.
+
+    Without a `position` all is shown, and of a long session the last turns are read first.
+    """
 
     session: str | None = None
     stream: StreamName | None = None
     read_only: bool = False
-    position: str = "start"
+    position: str | None = None
     plain: bool = False
 
 

@@ -82,7 +82,8 @@ def _break_all(slugs: list[str], seed: int) -> int:
             wrong[recordings.api(result.slug)] += len(result.failures)
             for failure in result.failures:
                 print(f"\rFAILED {result.slug}: {failure}")
-            print(f"\r{number} of {len(slugs)} recordings", end="", flush=True)
+            if sys.stdout.isatty():
+                print(f"\r{number} of {len(slugs)} recordings", end="", flush=True)
     print(f"\n{time.monotonic() - began:.0f} s, seed {seed}")
     for api, count in sorted(counts.items()):
         print(f"  {api:<20} {count - wrong[api]} of {count} cases passed")

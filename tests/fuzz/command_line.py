@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +47,8 @@ def run_all(slugs: Sequence[str]) -> int:
                     (wrong if found else right).append(slug)
                     if found:
                         print(f"\rFAILED {slug}: {found}")
-                    print(f"\r{number} of {len(slugs)} recordings", end="", flush=True)
+                    if sys.stdout.isatty():
+                        print(f"\r{number} of {len(slugs)} recordings", end="", flush=True)
         finally:
             home.close()
             server.close()

@@ -141,38 +141,47 @@ class _Parser(argparse.ArgumentParser):
         if match := re.fullmatch(r"argument (\S+): (.*)", message, re.DOTALL):
             option = match[1].rpartition("/")[2]
             text = f"{option} needs a value" if match[2].startswith("expected") else f"{option} {match[2]}"
-        elif match := re.fullmatch(r"the following arguments are required: (.*)", message):
-            text = f"{match[1].split(', ')[0]} is missing"
         raise UsageError(f"{text}.", f"See: {self.prog} --help")
 
 
 def _read(page: Page, words: Sequence[str]) -> argparse.Namespace:
-    """`words` by the arguments and options of `page`."""
+    """`words` by the arguments and options of `page`, in any order."""
     parser = _Parser(prog=f"riffle {page.name}".strip(), add_help=False, allow_abbrev=False)
-    for argument in page.arguments:
-        nargs = "+" if argument.several else None if argument.required else "?"
-        parser.add_argument(argument.name.lower(), metavar=argument.name, nargs=nargs)
     options = [*page.options, *page.hidden]
     for option in options:
         if option.value:
             parser.add_argument(*option.flags, dest=option.field, type=_READERS.get(option.field, str))
         else:
             parser.add_argument(*option.flags, dest=option.field, action="store_true")
-    found, extra = parser.parse_known_args(list(words))
-    if not extra:
-        return found
-    word = extra[0]
-    if word.startswith("-") and len(word) > 1:
-        flag = word.partition("=")[0]
+    end = words.index("--") if "--" in words else len(words)
+    # argparse would take an argument that may be left out for left out at the first option behind its neighbour.
+    found, others = parser.parse_known_args(list(words[:end]))
+    if (unknown := next(filter(_OPTION.match, others), None)) is not None:
+        flag = unknown.partition("=")[0]
         flags = [name for option in options for name in option.flags if name.startswith("--")]
         close = difflib.get_close_matches(flag, flags, n=1, cutoff=0.6)
         hint = f"Did you mean: {close[0]}" if close else f"See: {parser.prog} --help"
         raise UsageError(f"{parser.prog} has no option {flag}.", hint)
-    takes_prompt = any(argument.name == "PROMPT" for argument in page.arguments)
-    raise UsageError(
-        f"{word!r} is one word too many for {parser.prog}.",
-        f'Put a prompt of several words in quotes: {parser.prog} "…"' if takes_prompt else f"See: {parser.prog} --help",
-    )
+    if extra := _take_arguments(page, found, [*others, *words[end + 1 :]]):
+        takes_prompt = any(argument.name == "PROMPT" for argument in page.arguments)
+        hint = f'Put a prompt of several words in quotes: {parser.prog} "…"' if takes_prompt else ""
+        raise UsageError(f"{extra[0]!r} is one word too many for {parser.prog}.", hint or f"See: {parser.prog} --help")
+    return found
+
+
+_OPTION = re.compile(r"-(?![\d.])\S+$")
+"""What can only be an option; a lone dash, a number and a text with spaces are arguments."""
+
+
+def _take_arguments(page: Page, found: argparse.Namespace, words: list[str]) -> list[str]:
+    """Give the arguments of `page` their words; those that are left over."""
+    for argument in page.arguments:
+        if argument.required and not words:
+            raise UsageError(f"{argument.name} is missing.", f"See: riffle {page.name} --help")
+        count = len(words) if argument.several else 1
+        taken, words = words[:count], words[count:]
+        setattr(found, argument.name.lower(), taken if argument.several else next(iter(taken), None))
+    return words
 
 
 def _one_of(*choices: str) -> Callable[[str], str]:
@@ -269,7 +278,7 @@ def _attach(found: argparse.Namespace) -> Opening:
         stream=stream,
         # Nobody answers a prompt that is sent to a bare stream.
         read_only=found.read_only or stream is not None,
-        position=found.position or "start",
+        position=found.position,
         plain=found.plain,
     )
 

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import Awaitable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on, work
 
-from bus.errors import BusError
+from bus.errors import BusError, StoreUnavailable
+from bus.retry import insist
+from bus.session import Prompt as QueuedPrompt
 from engine.profiles import COMPACT, UNDO
 from tui.attaching import NotAttached, pick
 from tui.facts import Facts
@@ -26,7 +28,6 @@ from tui.widgets.queue import QueuePanel
 
 if TYPE_CHECKING:
     from bus.attachment import Attachment
-    from bus.session import Prompt as QueuedPrompt
 
 OFFER_COMPACTION = 0.85
 """How full the context is when this terminal says what can be done."""
@@ -39,10 +40,17 @@ class SendingScreen(WatchingScreen):
     """Sends what the person writes to the source that it watches."""
 
     _begun = False
+    _held = False
+    """Redis has not taken what is being sent, and the person knows."""
     _again: str | None = None
     """The turn whose prompt is just being sent again, or taken back."""
     _offered_compaction = False
     _stranded = False
+
+    @cached_property
+    def _one_by_one(self) -> asyncio.Lock:
+        """Prompts go out in the order in which they were sent."""
+        return asyncio.Lock()
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -75,24 +83,21 @@ class SendingScreen(WatchingScreen):
             if self.view:
                 self.view.follow()
             self._again = supersedes or self._again
-            self._submit(self.source, text, prompt_id or str(uuid.uuid4()), supersedes, files)
+            prompt = QueuedPrompt(id=prompt_id or str(uuid.uuid4()), text=text, author="", supersedes=supersedes)
+            self.going[prompt.id] = prompt
+            self.refresh_facts()
+            self.run_worker(self._submit(self.source, prompt, files), group=f"send {prompt.id}")
 
-    @work(group="send")
-    async def _submit(
-        self, source: Source, text: str, prompt_id: str, supersedes: str | None, files: Sequence[Attachment] | None
-    ) -> None:
-        sent, going = text, files
+    async def _submit(self, source: Source, prompt: QueuedPrompt, files: Sequence[Attachment] | None) -> None:
+        """Send it once, however often Redis has to be asked for that: nobody else's prompt comes in between."""
+        text, prompt_id, supersedes = prompt.text, prompt.id, prompt.supersedes
+        sent, going, options, model = text, files, self.options(), self.model
         try:
-            if going is None:
-                sent, going = await asyncio.to_thread(pick, text, Path.cwd())
-            await source.submit(
-                sent,
-                prompt_id=prompt_id,
-                model=self.model,
-                supersedes=supersedes,
-                options=self.options(),
-                files=going,
-            )
+            async with self._one_by_one:
+                if going is None:
+                    sent, going = await asyncio.to_thread(pick, text, Path.cwd())
+                call = partial(source.submit, sent, prompt_id=prompt_id, model=model, supersedes=supersedes)
+                await insist(partial(call, options=options, files=going), self._note)
         except NotAttached as error:
             self.notify(str(error), severity="error", timeout=10)
             self.composer.give_back(text)
@@ -101,6 +106,28 @@ class SendingScreen(WatchingScreen):
             self.composer.give_back(text, prompt_id)
         finally:
             self._again = None if supersedes == self._again else self._again
+            self.going.pop(prompt_id, None)
+            self._held = self._held and bool(self.going)
+        self.refresh_facts()
+
+    def _note(self, trouble: StoreUnavailable | None) -> None:
+        """Say once that prompts wait for Redis."""
+        if trouble and not self._held:
+            why = f"{trouble} {trouble.hint}".strip()
+            self.notify(f"{why} The prompt is sent when Redis is back.", severity="warning")
+        self._held = trouble is not None
+
+    async def stop(self) -> None:
+        """Leave. What waits for Redis cannot wait without us: it is a draft, or in the history."""
+        for prompt in list(self.going.values()) if self._held else ():
+            self._hold_back(prompt)
+        await super().stop()
+
+    def _hold_back(self, prompt: QueuedPrompt) -> None:
+        """Put into the prompt line what Redis has not taken. It may have: so it keeps its id."""
+        self.workers.cancel_group(self, f"send {prompt.id}")  # pyright: ignore[reportUnknownMemberType]
+        self.going.pop(prompt.id, None)
+        self.composer.give_back(prompt.text, prompt.id)
 
     def asked_again(self, turn_id: str | None) -> bool:
         """Whether the prompt of that turn waits already to be asked again, from wherever it was sent."""
@@ -179,8 +206,8 @@ class SendingScreen(WatchingScreen):
 
     @on(Prompt.Recalled)
     def _recalled(self) -> None:
-        if self.fold and self.fold.queue.prompts:
-            self._take_back(self.fold.queue.prompts[-1].id)
+        if there := [prompt.id for prompt in self.waiting().prompts if prompt.id]:
+            self._take_back(there[-1])
 
     @on(QueuePanel.Clicked)
     def _clicked(self, event: QueuePanel.Clicked) -> None:
@@ -190,6 +217,12 @@ class SendingScreen(WatchingScreen):
     async def _take_back(self, prompt_id: str) -> None:
         """Put a queued prompt into the prompt line again; what stands there goes into the history."""
         if self.source is None:
+            return
+        going = self.going.get(prompt_id)
+        if going and not (self.fold and any(prompt.id == prompt_id for prompt in self.fold.queue.prompts)):
+            self.composer.clear_into_history()
+            self._hold_back(going)
+            self.refresh_facts()
             return
         try:
             prompt = await self.source.withdraw(prompt_id)

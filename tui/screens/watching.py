@@ -75,6 +75,8 @@ class WatchingScreen(Screen[None]):
         """A stop was asked for and the answer has not ended yet."""
         self.turn_to_stop: str | None = None
         self.early: list[str] = [opening.prompt] if isinstance(opening, Chat) and opening.prompt else []
+        self.going: dict[str, QueuedPrompt] = {}
+        """What was sent from here and Redis has not taken yet, by id and in order."""
         self.mode: Mode = "chat" if isinstance(opening, Chat) else "attach" if isinstance(opening, Attach) else "replay"
 
     @property
@@ -152,6 +154,8 @@ class WatchingScreen(Screen[None]):
             self.app.fail(error)
         else:
             view.prepare(fold.join())
+            if self.stop_pending:
+                self.turn_to_stop = fold.state.turn_id  # its name may stand before what was read then
             view.join(fold.timeline.entities)
             self.refresh_facts()
 
@@ -217,6 +221,8 @@ class WatchingScreen(Screen[None]):
                 if not self.can_send:
                     view.focus()
             view.show(changes)
+        elif fold.caught_up and not view.display:
+            self._show_welcome()
         if self.stop_pending and not (fold.answering and fold.state.turn_id == self.turn_to_stop):
             self.stop_pending = False
             self.workers.cancel_group(self, "interrupt")  # pyright: ignore[reportUnknownMemberType]
@@ -269,11 +275,15 @@ class WatchingScreen(Screen[None]):
         moving = facts.answering_seconds is not None or (playing and not (playing.paused or playing.ended))
         self._tick.resume() if moving else self._tick.pause()
         if self.can_send:
-            early = tuple(QueuedPrompt(id="", text=text, author="") for text in self.early)
-            queue = fold.queue if fold else Queue()
-            self.composer.show_queue(
-                Queue(queue.prompts + early, queue.paused), answering=facts.answering_seconds is not None
-            )
+            self.composer.show_queue(self.waiting(), answering=facts.answering_seconds is not None)
+
+    def waiting(self) -> Queue:
+        """What waits: in the queue, on its way to there, and for the session to be open."""
+        queue = self.fold.queue if self.fold else Queue()
+        there = {prompt.id for prompt in queue.prompts}
+        going = tuple(prompt for prompt in self.going.values() if prompt.id not in there)
+        early = tuple(QueuedPrompt(id="", text=text, author="") for text in self.early)
+        return Queue(queue.prompts + going + early, queue.paused)
 
     def _playing(self) -> Playing | None:
         player = self.source.player if self.source else None
@@ -338,6 +348,8 @@ class WatchingScreen(Screen[None]):
         welcome = self._welcome
         if self.mode == "chat":
             welcome.show_chat(self.shown_model, demo_since_no_key=self.app.demo_since_no_key)
+        elif self.mode == "attach" and not (self.fold and self.fold.caught_up):
+            welcome.update("")  # nobody knows yet whether there is something; the status line says why
         elif isinstance(self.opening, Attach) and self.opening.stream:
             welcome.show_line("Nothing here yet", "There is no such stream yet, or it is empty: waiting for an entry.")
         elif self.mode == "attach":

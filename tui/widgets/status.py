@@ -56,6 +56,9 @@ def left_segments(facts: Facts) -> list[Segment]:
     if facts.connection.status == "denied":
         why = Segment(_why(facts) or "access denied", "$text-error", 2, shrinks=True)
         return [why, Segment("F5 tries again", "$text-muted", 1)] if facts.connection.retry_at else [why]
+    if facts.stop_pending:
+        since = [] if facts.answering_seconds is None else [Segment(_seconds(facts), "$text-muted", 3)]
+        return [Segment("stop pending", "$text-warning", 0), *since]
     if facts.answering_seconds is not None:
         return _answering(facts)
     if facts.engine_lost:
@@ -67,8 +70,6 @@ def left_segments(facts: Facts) -> list[Segment]:
 
 
 def _answering(facts: Facts) -> list[Segment]:
-    if facts.stop_pending:
-        return [Segment("stop pending", "$text-warning", 0), Segment(_seconds(facts), "$text-muted", 3)]
     if facts.engine_trouble:
         why = Segment(_without_address(facts.engine_trouble), "$text-muted", 2, shrinks=True)
         return [Segment("held up", "$text-warning", 0), why]

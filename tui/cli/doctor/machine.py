@@ -15,7 +15,7 @@ from pathlib import Path
 from bus.server import server_folder
 from engine.errors import EngineError
 from engine.models import endpoint
-from engine.providers import check
+from engine.providers import check, parse, resolve
 from engine.servers import SERVERS
 from tui.cli.context import Context
 from tui.cli.doctor.finding import Finding
@@ -42,6 +42,8 @@ def models(ctx: Context) -> Iterator[Finding]:
         yield Finding("ok", f"profiles.{name}", profile.model or "with any model")
     try:
         check(ctx.model, os.environ, ctx.config.providers)
+        if parse(ctx.model, ctx.config.providers).provider == "demo":
+            resolve(ctx.model, os.environ, ctx.config.providers)  # only the demo itself knows its variants
     except EngineError as error:
         yield Finding("bad", "model", ctx.model, f"{error} {error.hint}".strip())
         return
