@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -12,9 +14,11 @@ from bus.entities import GapMarker, Notice
 from bus.events import Gap, Log, RunFinished
 from bus.feed import EntriesRead, LeaseChanged
 from bus.reader import read_all
+from bus.redis.connection import Connection
+from bus.redis.keys import SessionKeys
 from bus.redis.store import Store
 from bus.retry import insist
-from bus.session import Prompt, SessionInfo
+from bus.session import EngineLease, Prompt, SessionInfo
 from bus.stream import Batch, Entry, Record
 from bus.timeline import Timeline
 from bus.writer import Writer
@@ -328,6 +332,23 @@ async def test_r18_what_is_deleted_at_the_end_is_a_gap_at_once(
     async with Viewer(store.watch(session, after=entries[4].id)) as viewer:
         await wait_until(lambda: shown(viewer.entries) == ["6", "7", 3])
         assert [chunk.caught_up for chunk in viewer.chunks] == [True]
+
+
+async def test_r05_what_a_busy_engine_may_write_again_is_not_counted_before_its_turn_is_over(
+    redis_server: RedisServer, store: Store, session: str, raw: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "BLOCK_SECONDS", 0.1)
+    monkeypatch.setattr(reader, "BESIDE_SECONDS", 0.05)
+    await ten(store, session)
+    entries = await store.stream(session).read()
+    redis_server.command("XDEL riffle:{s1}:events", *(entry.id for entry in entries[7:]))
+    lease = EngineLease(engine_id="e", epoch=1, host="h", pid=1, version="1", busy=True, started_ms=0)
+    await raw.call("SET", SessionKeys(session).lease, json.dumps(asdict(lease)))
+    async with Viewer(store.watch(session, after=entries[4].id)) as viewer:
+        await wait_until(lambda: viewer.chunks and viewer.chunks[-1].caught_up)
+        assert shown(viewer.entries) == ["6", "7"]
+        await raw.call("SET", SessionKeys(session).lease, json.dumps(asdict(replace(lease, busy=False))))
+        await wait_until(lambda: shown(viewer.entries) == ["6", "7", 3])
 
 
 COMES_AND_GOES = """

@@ -58,6 +58,19 @@ def test_of_a_newer_epoch_that_comes_again_only_what_is_new_is_shown() -> None:
     assert said(order.take([entry("b0", 2, 2, 1), entry("b1", 3, 2, 2), entry("b2", 4, 2, 3)])) == [None, "b2"]
 
 
+def test_after_a_loss_only_who_wrote_before_tells_by_numbers_what_is_missing() -> None:
+    for order, next_one, said_of_it in (
+        (Order(0), entry("4", 4), ["4"]),
+        (Order(0), entry("7", 7), [3, "7"]),
+        # A new engine numbers from what Redis came back with.
+        (Order(0), entry("new", 4, 2, 1), [None, "new"]),
+        (Order(0), entry("new", 7, 2, 1), [None, "new"]),
+    ):
+        order.take(entries(1, 3))
+        order.begin_again()
+        assert said(order.take([*entries(1, 3), next_one])) == said_of_it
+
+
 def test_behind_what_was_shown_already_the_numbers_go_on() -> None:
     order = Order(0)
     order.take([*entries(1, 2), entry("b0", 3, 2, 1), entry("b1", 4, 2, 2)])
