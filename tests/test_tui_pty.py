@@ -255,6 +255,34 @@ def test_v10_a_terminal_that_goes_away_without_a_signal_ends_the_program(home: H
     assert process.wait(15) == 129
 
 
+def test_v10_a_screen_that_is_gone_does_not_make_it_deaf(slow_home: Home) -> None:
+    """Keys come from elsewhere: whoever sits there can still quit, however much was to be drawn."""
+    keys, keyboard = pty.openpty()
+    near, far = pty.openpty()
+    process = subprocess.Popen(
+        [*RIFFLE, "-m", "demo:long", "Tell me"],
+        stdin=keyboard,
+        stdout=far,
+        stderr=far,
+        env=slow_home.env,
+        cwd=slow_home.folder,
+        start_new_session=True,
+    )
+    os.close(keyboard)
+    os.close(far)
+    shown = b""
+    while b"esc to interrupt" not in shown:
+        shown += os.read(near, 65536)
+    os.close(near)
+    session = session_of(slow_home)
+    seen = len(events(slow_home, session))
+    # More frames than the toolkit keeps for a terminal that does not take them.
+    wait_until_now(lambda: len(events(slow_home, session)) > seen + 40, timeout=30)
+    os.write(keys, CTRL_D.encode())
+    assert process.wait(15) in (0, 120)  # 120: Python itself has something left for the screen
+    os.close(keys)
+
+
 def test_v10_what_is_written_to_a_terminal_that_is_gone_goes_nowhere() -> None:
     near, far = pty.openpty()
     file = os.fdopen(far, "w")
