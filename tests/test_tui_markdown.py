@@ -9,8 +9,10 @@ import pytest
 from rich.cells import cell_len
 
 from tui.markdown.blocks import Block, stacked
+from tui.markdown.highlight import highlighted
 from tui.markdown.stream import MarkdownStream
 from tui.markdown.text import Line, Run, wrap
+from tui.markdown.texts import PIECE
 
 
 def drawn(blocks: list[Block], width: int) -> list[Line]:
@@ -39,8 +41,17 @@ ENDLESS = {
     "item with a table": ("- a\n\n  | a | b |\n  |---|---|\n", "  | 1 | 2 |\n" * 20),
     "nested list": ("- a\n", "    - b with words\n" * 15),
     "list in a quote": ("> - a\n", "> - b with words\n" * 15),
+    "list in a quote in a list": ("- a\n  > - b\n", "  >   - c with words\n" * 15),
+    "uneven list": ("", "- a\n - b with words\n  - c\n" * 8),
+    "heading": ("# ", SENTENCE * 5),
+    "words without an end": ("", "some words and " * 20),
+    "open emphasis": ("**", "some words and " * 20),
+    "wall": ("", "x" * 300),
+    "footnotes": ("", "[^1]: a note with `code`\n" * 12),
+    "footnote of paragraphs": ("[^1]: a\n\n", f"    {SENTENCE}\n\n" * 4),
+    "definitions": ("a\n\n", "".join(f"[#{number}]: /address\n" for number in range(20))),
 }
-"""How something begins, and what goes on and on."""
+"""How something begins, and what goes on and on; # is a number."""
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
@@ -50,20 +61,76 @@ def test_a_delta_costs_the_same_however_long_the_text_is(kind: str) -> None:
     stream.append(begin)
     parsed: list[int] = []
     read: list[int] = []
+    texts: list[int] = []
     characters = 0
-    while characters < 40_000:
-        before = stream.parsed
-        stream.append(more)
+    while characters < 30_000:
+        before = stream.parsed, stream.read
+        stream.append(more.replace("#", f"{characters}."))
         characters += len(more)
-        parsed.append(stream.parsed - before)
+        parsed.append(stream.parsed - before[0])
+        texts.append(stream.read - before[1])
         read.append(stream.open_length)
-    early, late = slice(0, len(read) // 10), slice(-len(read) // 10, None)
+    early, late = slice(0, len(read) // 4), slice(-len(read) // 4, None)
     assert max(parsed[late]) <= max(parsed[early]) + 2
     assert sum(parsed[late]) <= 1.3 * sum(parsed[early])
     assert sum(read[late]) <= 1.3 * sum(read[early]) + 400
-    assert max(read) <= 3000
+    assert sum(texts[late]) <= 1.3 * sum(texts[early]) + 400
+    assert max(read) <= 5000
     # No block is so long that to lay it out, which is done whole, takes long.
-    assert max(len(block.lines(80)) for block in stream.blocks) <= 130
+    assert max((len(block.lines(80)) for block in stream.blocks), default=0) <= 130
+
+
+def test_what_was_read_is_not_read_again() -> None:
+    stream = MarkdownStream()
+    text = "\n\n".join(SENTENCE * 20 for _ in range(2))
+    for start in range(0, len(text), 20):
+        before = stream.read
+        stream.append(text[start : start + 20])
+        assert stream.read - before <= 2 * PIECE
+
+
+def test_an_underline_makes_a_long_paragraph_a_heading_without_parsing_it_again() -> None:
+    stream = MarkdownStream()
+    stream.append("- [ ] " + SENTENCE * 500)
+    before, parts = stream.parsed, len(stream.blocks)
+    assert parts > 10
+    assert stream.append("\n  =") == 0
+    assert shown_styles(stream) == {"h1"}
+    assert stream.append("x") == 0
+    assert "h1" not in shown_styles(stream)
+    assert (len(stream.blocks), stream.parsed - before) == (parts, 2)
+
+
+def shown_styles(stream: MarkdownStream) -> set[str]:
+    runs = [run for block in stream.blocks for line in block.lines(80) for run in line.runs if "A sentence" in run.text]
+    return {run.style.split(" ")[0] for run in runs}
+
+
+def test_a_definition_that_comes_late_shows_bit_by_bit_from_the_end() -> None:
+    stream = MarkdownStream()
+    stream.append("See [it].\n\n" * 400)
+    before = stream.parsed
+    stream.append("[it]: https://it.example\n\nso\n")
+    seen: list[int] = []
+    while stream.is_behind:
+        assert stream.parsed - before <= 24
+        before = stream.parsed
+        seen.append(stream.catch_up())
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) > 20
+    assert all(any(run.action for run in block.lines(80)[0].runs) for block in stream.blocks[:400])
+
+
+def test_a_huge_row_of_a_table_says_what_it_does_not_show() -> None:
+    rows = copied("| a | b |\n|---|---|\n| " + "word " * 2000 + "| b |\n| c | d |", 90).split("\n")
+    assert rows[2].endswith("word | … 5,911 more characters |")
+    assert rows[3] == "| c | d |"
+
+
+def test_brackets_that_are_too_many_are_no_links() -> None:
+    link = "[a](https://a.example)"
+    assert shown("[" * 5 + link + "]" * 5) == ["[[[[[a]]]]]"]
+    assert shown("[" * 14 + link + "]" * 14, 80) == ["[" * 14 + link + "]" * 14]
 
 
 # -- what it looks like ----------------------------------------------------------------------------------------
@@ -111,6 +178,12 @@ def test_a_table_wraps_its_cells_on_a_narrow_screen() -> None:
     assert " ".join(" ".join(lines).split()).count("words") == 1
 
 
+def test_no_line_begins_with_a_mark_that_ends_something_or_ends_with_one_that_begins_it() -> None:
+    assert shown("折り返しが必要です。次の行", 18) == ["折り返しが必要で", "す。次の行"]
+    assert shown("句読点と「かぎ括弧」も", 10) == ["句読点と", "「かぎ括", "弧」も"]
+    assert shown("ー" * 8, 10) == ["ー" * 5, "ー" * 3], "where it cannot be helped, a full line is broken"
+
+
 def test_a_fence_says_its_language_and_wraps_long_lines() -> None:
     assert shown("```sh\necho one two three\n```", 12) == [" sh", " echo one t", " wo three"]
 
@@ -121,6 +194,14 @@ def test_an_unknown_language_is_not_looked_for_among_plugins(monkeypatch: pytest
 
     monkeypatch.setattr("pygments.plugin.iter_entry_points", look)
     assert shown("```mylang\nx\n```") == [" mylang", " x"]
+
+
+def test_the_last_line_of_a_diff_has_its_colour_too() -> None:
+    rows = highlighted(["@@ -1 +1 @@", "-one", "+two"], "diff")
+    assert [[(run.text, run.style) for run in row] for row in rows[1:]] == [
+        [("-one", "code-block syn-deleted")],
+        [("+two", "code-block syn-inserted")],
+    ]
 
 
 def test_code_inside_a_list_is_code() -> None:

@@ -15,9 +15,10 @@ import pytest
 
 from tui.clean import clean
 from tui.markdown.blocks import Block, stacked
-from tui.markdown.parse import Place, parse
+from tui.markdown.parse import Place, References, parse
 from tui.markdown.stream import MarkdownStream
 from tui.markdown.text import Link, Run
+from tui.markdown.texts import _pieces  # pyright: ignore[reportPrivateUsage]
 
 SPECIFICATION = Path(__file__).parent / "streams" / "commonmark.json"
 EXAMPLES: dict[str, list[str]] = json.loads(SPECIFICATION.read_text())["examples"]
@@ -132,6 +133,15 @@ LONGER = (
     "~~~\nx\n",
     "-\tx\n",
     "===\n",
+    "# " + "A heading that goes on. With *two* words! " * 60 + "##\n",
+    "- [ ] " + "A task that goes on. " * 120 + "\n  ===\n",
+    " - one\n- two\n  - three\n   - four\n     - five\n" * 3,
+    "[^1]: one\n[^2]: - two\n[^3]: three\n\n    more\n\n        code\n    - item\n",
+    "[b]: /b\n[c]: /c 'title'\n[d]: /d\n[e]:\n/e\n[f]: /f\n[g]: /g\n",
+    "words that have no end " * 220 + "\n",
+    "**words that are strong " * 200 + "\n",
+    "| a | b |\n|---|---|\n| " + "cell " * 900 + "| b |\n| c | d |\n",
+    "[" * 40 + "a]" * 5 + "](/u)\n",
 )  # fmt: skip
 
 CONTAINERS = ("> ", "- ", "1. ", "  - ", "- > ", "> 7) ", "10. ", "-   ", "* [ ] ", " 2) ", "[^2]: ")
@@ -139,9 +149,9 @@ CONTAINERS = ("> ", "- ", "1. ", "  - ", "- > ", "> 7) ", "10. ", "-   ", "* [ ]
 
 def from_scratch(text: str) -> list[Block]:
     """The blocks of a text that is parsed whole, without anything settled."""
-    units = parse(text, Place(), {})
-    assert units is not None
-    return [unit.block for unit in units]
+    parsed = parse(text, Place(), References())
+    assert parsed is not None
+    return [unit.block for unit in parsed.units]
 
 
 def random_document(randomness: random.Random) -> str:
@@ -186,6 +196,8 @@ def assert_exact(text: str, ends: Sequence[int], randomness: random.Random, stre
         for start, end in pairwise([0, *chosen]):
             before = list(stream.blocks)
             first = stream.append(text[start:end])
+            while stream.is_behind:
+                first = min(first, stream.catch_up())
             assert stream.blocks == expected[end], f"{text[:start]!r} + {text[start:end]!r}"
             assert stream.blocks[:first] == before[:first]
 
@@ -223,6 +235,29 @@ def test_long_things_in_containers_are_exact(seed: int) -> None:
     for _ in range(6):
         text = nested_document(randomness)
         assert_exact(text, some_ends(text, 100 + len(text) // 6, randomness), randomness)
+
+
+def test_a_long_text_is_read_in_pieces_as_it_would_be_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    randomness = random.Random(5)
+    words = (
+        "a", "bc", "*", "**", "_", "`", "``", "[", "]", "(", ")", " ", "  ", "\n", " \n", "<", "<br>", "&amp;", " & ",
+        "$x$", "\\", "~~", "**bo ld**", "*em*", "`co de`", "snake_case", "[t](https://x.y/a_b*c)", "![i](https://q.r)",
+        "[foo]", "[^1]", "https://a.b/c_d", "//a.b", "日本", "。", "!", ".", "5*3", "(*a*)", "a**b**", "—*z*—",
+    )  # fmt: skip
+    pieces = 0
+    for number in range(400):
+        some = [*randomness.sample(words, randomness.randint(3, len(words))), " ", "a"]
+        text = "".join(randomness.choice(some) for _ in range(randomness.randint(3, 40))).strip()
+        if number == 0:
+            # Whether the last one is an address depends on whether there is another one.
+            text = "[a](https://b.example) goes on & `so`//c.example"
+        text += "\n\n[foo]: /url"
+        monkeypatch.setattr("tui.markdown.texts.PIECE", 28 if number % 4 == 0 else 12)
+        found = from_scratch(text)
+        pieces += len(_pieces(text)) > 1
+        monkeypatch.setattr("tui.markdown.texts.PIECE", 1 << 20)
+        assert found == from_scratch(text), repr(text)
+    assert pieces > 15
 
 
 def test_a_late_definition_gives_its_meaning_to_settled_text() -> None:

@@ -369,6 +369,22 @@ def test_a_section_parses_a_slice_at_each_call() -> None:
     assert section.parsed > 900
 
 
+def test_a_label_that_is_defined_late_costs_a_section_a_slice_at_each_call() -> None:
+    text = answer("a", "See [it].\n\n" * 300 + "so\n\nand\n\n")
+    section = Section(text, 1)
+    section.build(80, Look())
+    while section.is_due:
+        section.build(80, Look(), grew=True)
+    text.text.append("[it]: https://it.example\n")
+    costs = [section.parsed]
+    while section.is_behind or section.is_due:
+        section.build(80, Look(), grew=True)
+        costs.append(section.parsed)
+    assert len(costs) > 10
+    assert max(after - before for before, after in pairwise(costs)) < 60
+    assert all(run.action for block in section.blocks[:300] for run in block.lines(80)[0].runs if run.text == "it")
+
+
 async def test_who_scrolls_up_into_a_long_answer_sees_its_end() -> None:
     async with timeline(user("u", "q"), long_answer(), answer("b", numbered(80))) as (view, pilot, _):
         view.go_to(view.document.settled(Position(2)))

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from tui.markdown.highlight import highlighted
 from tui.markdown.table import Shape, column_widths, row_lines, rule_line
-from tui.markdown.text import Line, Run, indented, wrap
+from tui.markdown.text import Line, Run, crop, indented, wrap
 
 MEASURE = 100
 """Prose wider than this is hard to read: wide terminals leave the rest empty."""
+
+LONGEST_ROW = 4096
+"""Characters of one line of code that are drawn; how many more there are is said below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,19 @@ class Paragraph(Block):
 
 @dataclass(frozen=True, slots=True)
 class Heading(Block):
-    """A heading of level 1 to 6."""
+    """A heading of level 1 to 6. `joint` is as in a paragraph: a very long one goes on in further blocks."""
 
     level: int
     runs: tuple[Run, ...]
+    joint: str = "\n"
 
     def lines(self, width: int) -> list[Line]:
         """Wrapped; the first two levels are told apart by their style alone."""
         style = f"h{min(self.level, 4)}"
         styled = [run._replace(style=f"{style} {run.style}") for run in self.runs]
-        lines = wrap(styled, min(width, MEASURE))
-        return indented(lines, (), (), "#" * self.level + " ")
+        first, *others = wrap(styled, min(width, MEASURE))
+        lead = "#" * self.level + " " if self.joint == "\n" else ""
+        return indented([first._replace(joint=self.joint), *others], (), (), lead)
 
     def estimate(self, width: int) -> int:
         """By characters."""
@@ -79,7 +84,7 @@ class Rule(Block):
 
 @dataclass(frozen=True, slots=True)
 class Code(Block):
-    """Some lines of a code block; highlighted when they are drawn. Only the first part of a block is labelled."""
+    """Some whole lines of a code block; highlighted when drawn. Only the first part of a block is labelled."""
 
     language: str
     rows: tuple[str, ...]
@@ -91,14 +96,17 @@ class Code(Block):
         if self.labelled and self.language:
             lines.append(Line((Run(f" {self.language}", "code-block code-label"),), copy="", fill="code-block"))
         pad = (Run(" ", "code-block"),)
-        for row in highlighted(self.rows, self.language):
+        for number, row in enumerate(highlighted([row[:LONGEST_ROW] for row in self.rows], self.language)):
             wrapped = wrap(row, width - 2, words=False)
+            if hidden := "".join(self.rows[number : number + 1])[LONGEST_ROW:]:
+                said = f"… {len(hidden):,} more characters; a copy has them"
+                wrapped.append(Line(crop((Run(said, "code-block more"),), width - 2), joint="", copy=hidden))
             lines += [line._replace(fill="code-block") for line in indented(wrapped, pad, pad)]
         return lines
 
     def estimate(self, width: int) -> int:
         """By characters of each line."""
-        return sum(1 + len(row) // max(width - 2, 1) for row in self.rows) + self.labelled
+        return sum(1 + min(len(row), LONGEST_ROW) // max(width - 2, 1) for row in self.rows) + self.labelled
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.clean import clean_line
-from tui.markdown.blocks import Code
+from tui.markdown.blocks import LONGEST_ROW, Code
 
 FEWEST_ROWS = 24
 MOST_ROWS = 120
 ROWS_STEP = 8
 MOST_CHARACTERS = 16_384
-LONGEST_ROW = 4096
-"""Characters of one line that are drawn; the number of the others stands behind them."""
 
 
 class CodeRows:
@@ -37,7 +35,7 @@ class CodeRows:
 
     def add(self, line: str) -> None:
         """Add a whole line."""
-        self._open.append(_shown(line))
+        self._open.append(clean_line(line.expandtabs(4)))
         self._characters += min(len(line), LONGEST_ROW)
         if self._is_full():
             self._close()
@@ -77,12 +75,6 @@ def language_of(info: str) -> str:
     """The language that a fence's info string names, fit to be shown."""
     words = clean_line(info).split()
     return words[0][:24] if words else ""
-
-
-def _shown(line: str) -> str:
-    line = clean_line(line.expandtabs(4))
-    hidden = len(line) - LONGEST_ROW
-    return line if hidden <= 0 else f"{line[:LONGEST_ROW]} … {hidden} more characters"
 
 
 def _is_closed(text: str) -> bool:

@@ -60,9 +60,13 @@ def _tokens(lines: Sequence[str], language: str) -> list[tuple[str, str]]:
     lexer = _lexer(language)
     if lexer is None or not text:
         return [("Text", text)] if text else []
-    tokens = [(_name(kind), piece) for _, kind, piece in lexer.get_tokens_unprocessed(text)]
+    # Some know a line only by its end: the last row needs one, too.
+    tokens = [(_name(kind), piece) for _, kind, piece in lexer.get_tokens_unprocessed(f"{text}\n")]
     # A lexer that drops or adds characters would show other code than was written.
-    return tokens if "".join(piece for _, piece in tokens) == text else [("Text", text)]
+    if "".join(piece for _, piece in tokens) != f"{text}\n":
+        return [("Text", text)]
+    kind, end = tokens.pop()
+    return [*tokens, (kind, end[:-1])]
 
 
 @lru_cache(maxsize=512)

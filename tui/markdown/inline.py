@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -44,7 +45,7 @@ def runs_of(tokens: Sequence[Token]) -> tuple[Run, ...]:
             text, style = _leaf(token)
             if text:
                 runs.append(Run(text, " ".join([*styles, style] if style else styles), link))
-    return _merged(runs)
+    return merged(runs)
 
 
 def _leaf(token: Token) -> tuple[str, str]:
@@ -88,14 +89,15 @@ def _unmasked(runs: Sequence[Run], link: Link | None) -> list[Run]:
     return [Run(f" ({host})", "muted")] if poses else []
 
 
-def _merged(runs: Sequence[Run]) -> tuple[Run, ...]:
-    merged: list[Run] = []
+def merged(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """The same text with as few runs as can be."""
+    result: list[Run] = []
     for run in runs:
-        if merged and merged[-1].style == run.style and merged[-1].action == run.action:
-            merged[-1] = merged[-1]._replace(text=merged[-1].text + run.text)
+        if result and result[-1].style == run.style and result[-1].action == run.action:
+            result[-1] = result[-1]._replace(text=result[-1].text + run.text)
         else:
-            merged.append(run)
-    return tuple(merged)
+            result.append(run)
+    return tuple(result)
 
 
 def line_break(state: StateInline, silent: bool) -> bool:
@@ -106,6 +108,35 @@ def line_break(state: StateInline, silent: bool) -> bool:
         state.push("hardbreak", "br", 0)
     state.pos = state.src.index(">", state.pos) + 1
     return True
+
+
+DEEPEST = 12
+"""Brackets in brackets that may still be links: to find the ends of more of them takes the square of their number."""
+
+
+def bracket(state: StateInline, silent: bool) -> bool:
+    """Read a bracket that begins no link, and no picture, as what it is."""
+    length = 2 if state.src.startswith("![", state.pos) else 1
+    if state.src[state.pos + length - 1] != "[":
+        return False
+    if state.src.find("]", state.pos) >= 0 and _depth(state.src) <= DEEPEST:
+        return False
+    if not silent:
+        state.append_pending("![" if length == 2 else "[")
+    state.pos += length
+    return True
+
+
+@lru_cache(maxsize=4)
+def _depth(source: str) -> int:
+    depth = deepest = 0
+    for character in _BRACKETS.findall(source):
+        depth = depth + 1 if character == "[" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+_BRACKETS = re.compile(r"(?<!\\)[\[\]]")
 
 
 def maths(content: str, delimiter: str) -> str:

@@ -70,6 +70,8 @@ class Layer(NamedTuple):
     def later(self) -> str:
         """What each line but the first begins with."""
         opening = self.opening or ""
+        if self.mark.style == "note":
+            return "    "
         return opening if self.mark.is_quote else " " * len(opening)
 
 
@@ -78,8 +80,7 @@ QUOTE = Layer(Mark("│ ", "rail", "> ", "> "), "> ")
 
 def note_layer(label: str) -> Layer:
     """A footnote."""
-    # What is indented in it is read in a way of its own: nothing can be cut off there.
-    return Layer(Mark(f"[{label}] ", "note", f"[^{label}]: ", "    "), None)
+    return Layer(Mark(f"[{label}] ", "note", f"[^{label}]: ", "    "), "[^x]: ")
 
 
 def item_layer(content: str | None, ordinal: int | None, task: bool | None) -> Layer:
@@ -108,9 +109,11 @@ def content_of(line: str, layers: Sequence[Layer], opened: int) -> str | None:
                 return None
             line = line[match.end() :]
         else:
-            before = layer.opening if number >= len(layers) - opened else layer.later
-            # An item's marker at the end of a line has no blank behind it.
-            if layer.opening is None or not before or not line.ljust(len(before)).startswith(before):
+            opens = number >= len(layers) - opened
+            before = layer.opening if opens else layer.later
+            # An item's marker at the end of a line has no blank behind it, and a footnote's line is read otherwise.
+            is_sure = layer.opening is not None and not (opens and layer.mark.style == "note")
+            if not is_sure or not before or not line.ljust(len(before)).startswith(before):
                 return None
             line = line[len(before) :]
     return line

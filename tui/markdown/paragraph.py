@@ -11,10 +11,13 @@ from typing import NamedTuple
 LONG = 2048
 """A part is at least this long (characters of source)."""
 
-LONGEST = 8192
+LONGER = 3072
+"""From here on a part may end at any space."""
+
+LONGEST = 4096
 """A part is cut here even inside of an emphasis that never closes, which then stays as written."""
 
-STEP = 512
+STEP = 256
 """Characters between two attempts to end a part."""
 
 # Ends of sentences, with the space that is cut out (none after a Chinese full stop).
@@ -54,19 +57,18 @@ def cuts(source: str) -> list[Cut]:
 
 
 def _cut(source: str, begin: int) -> Cut | None:
-    position = begin + LONG
-    while match := _SENTENCE.search(source, position, begin + LONGEST):
-        end = match.start(1) if match.group(1) is not None else match.start(2)
-        if _is_neutral(source[begin:end]):
-            return Cut(end, match.end())
-        position = match.end() + STEP
-    if len(source) - begin <= LONGEST:
-        return None
-    match = _SPACE.search(source, begin + LONGEST, begin + LONGEST + LONG)
+    for pattern, first, last in ((_SENTENCE, LONG, LONGER), (_SPACE, LONGER, LONGEST)):
+        position = begin + first
+        while match := pattern.search(source, position, begin + last):
+            end, following = match.span(match.lastindex or 0)
+            if _is_neutral(source[begin:end]):
+                return Cut(end, following)
+            position = following + STEP
+    match = _SPACE.search(source, begin + LONGEST, begin + LONGEST + STEP)
     if match:
-        return Cut(match.start(), match.end())
+        return Cut(*match.span())
     # A wall of characters without any space is cut anywhere.
-    end = begin + LONGEST + LONG
+    end = begin + LONGEST + STEP
     return Cut(end, end) if len(source) > end else None
 
 

@@ -7,6 +7,7 @@ that is parsed, and what the parser makes of them is left out.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,11 +15,17 @@ from tui.markdown import inline
 from tui.markdown.blocks import Block
 from tui.markdown.nesting import Layer
 from tui.markdown.table import Shape
+from tui.markdown.texts import Runs, Texts
+from tui.markdown.tree import Node, tree
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
-    from markdown_it.tree import SyntaxTreeNode
+
+References = ChainMap[str, Any]
+"""Link definitions by label: those of the source that is parsed, and those that stand before it."""
+
+LISTS = ("bullet_list", "ordered_list")
 
 # Stands for the part of a paragraph that was taken away: a character that means nothing.
 CONTINUED = "\ue000"
@@ -39,7 +46,9 @@ class Place(NamedTuple):
     code: str | None = None
     """The line that opened the code whose rows begin here."""
     joint: str | None = None
-    """Inside a paragraph: what stands between the part that begins here and the one before, a space or nothing."""
+    """Inside a text: what stands between the part that begins here and the one before, a space or nothing."""
+    heading: int = 0
+    """The level of the heading that the text stands in; one that is underlined may be a paragraph yet."""
 
     @property
     def goes_on(self) -> bool:
@@ -58,7 +67,7 @@ class Place(NamedTuple):
             before += layer.later
             text += f"{before.rstrip()}\n"
         if self.joint is not None:
-            return text + before + CONTINUED
+            return text + before + ("#" * self.heading + " " if self.heading else "") + CONTINUED
         if self.code is not None:
             return f"{text}{before}{self.code}\n"
         if self.table is not None:
@@ -78,39 +87,49 @@ class Unit(NamedTuple):
     """Whole lines from `start` on that make sure that a block begins here."""
 
 
-def parse(source: str, place: Place, references: dict[str, Any]) -> list[Unit] | None:
+class Parsed(NamedTuple):
+    """What parsing gives; `heading` is the level of the heading that the source begins inside of."""
+
+    units: list[Unit]
+    heading: int = 0
+
+
+def parse(source: str, place: Place, references: References, texts: Texts | None = None) -> Parsed | None:
     """The units of `source`; link definitions found in it are added to `references`.
 
-    None: the source does not continue `place` (what looked like a paragraph was a heading).
+    None: the source does not continue `place` (what looked like a paragraph was a table).
     """
     # It needs what is above.
     from tui.markdown.reader import Reader
 
-    root = _tree(place.prefix + source, references)
-    if place.joint is not None and not _is_paragraph(root, len(place.inside)):
+    environment = {"references": references}
+    tokens: list[Token] = []
+    parser = _parser()
+    parser.block.parse(place.prefix + source, parser, environment, tokens)
+    nodes = tree(tokens)
+    text = _text_inside(nodes, len(place.inside)) if place.joint is not None else None
+    if place.joint is not None and text is None:
         return None
-    return list(Reader(source, place, references).units(root))
+    # Definitions that stand before the source do not change.
+    texts = texts or Texts()
+    texts.begin([(label, found["href"], found["title"]) for label, found in references.maps[0].items()])
+
+    def inlines(content: str) -> list[Token]:
+        return parser.parseInline(content, environment)[0].children or []
+
+    def read(content: str) -> Runs:
+        return texts.runs(content, inlines)
+
+    units = list(Reader(source, place, read).units(nodes))
+    return Parsed(units, int(text.token.tag[1]) if text is not None and text.type == "heading" else 0)
 
 
-def parse_inline(source: str, references: dict[str, Any]) -> list[Token]:
-    """The tokens of text that stands in a paragraph."""
-    return _parser().parseInline(source, {"references": references})[0].children or []
-
-
-def _tree(source: str, references: dict[str, Any]) -> SyntaxTreeNode:
-    from markdown_it.tree import SyntaxTreeNode
-
-    return SyntaxTreeNode(_parser().parse(source, {"references": references}))
-
-
-def _is_paragraph(root: SyntaxTreeNode, depth: int) -> bool:
-    """True if a paragraph goes on where the prefix ends, in so many containers."""
-    node = root
+def _text_inside(nodes: list[Node], depth: int) -> Node | None:
+    """The paragraph or heading that goes on where the prefix ends, in so many containers."""
     for _ in range(depth):
-        node = node.children[1]
-        if node.type in ("bullet_list", "ordered_list"):
-            node = node.children[0]
-    return len(node.children) > 1 and node.children[1].type == "paragraph"
+        node = nodes[1]
+        nodes = node.children[0].children if node.type in LISTS else node.children
+    return nodes[1] if len(nodes) > 1 and nodes[1].type in ("paragraph", "heading") else None
 
 
 @lru_cache(maxsize=1)
@@ -121,6 +140,7 @@ def _parser() -> MarkdownIt:
     from mdit_py_plugins.footnote import footnote_plugin
 
     from tui.markdown.formula import formula
+    from tui.markdown.rows import table
 
     parser = MarkdownIt("commonmark", {"html": False, "linkify": True}).enable(["table", "strikethrough", "linkify"])
     # Only addresses with a scheme: "app.py" is a file, not a host in Paraguay.
@@ -128,6 +148,8 @@ def _parser() -> MarkdownIt:
     parser.linkify = LinkifyIt(options=options)
     parser.use(footnote_plugin, inline=False, move_to_end=False, always_match_refs=True)
     parser.block.ruler.before("fence", "formula", formula, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    parser.block.ruler.at("table", table, {"alt": ["paragraph", "reference"]})
     parser.inline.ruler.before("escape", "math", inline.math)
     parser.inline.ruler.before("autolink", "line_break", inline.line_break)
+    parser.inline.ruler.before("link", "bracket", inline.bracket)
     return parser

@@ -6,6 +6,7 @@ Widths are a function of the header and the first rows, so that a table that gro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from rich.cells import cell_len
@@ -47,8 +48,12 @@ def column_widths(shape: Shape, width: int) -> tuple[int, ...]:
     return tuple(widths)
 
 
-def row_lines(row: Row, shape: Shape, widths: Sequence[int]) -> list[Line]:
-    """A row of the table, as many lines high as its highest cell; a copy has it as one Markdown row."""
+@lru_cache(maxsize=128)
+def row_lines(row: Row, shape: Shape, widths: Sequence[int]) -> Sequence[Line]:
+    """A row of the table, as many lines high as its highest cell; a copy has it as one Markdown row.
+
+    Of the rows at the end of a table that grows all but one are as they were.
+    """
     cells = [wrap(cell, width) for cell, width in zip(row, widths, strict=True)]
     source = "| " + " | ".join("".join(run.text for run in cell).replace("\n", " ") for cell in row) + " |"
     lines: list[Line] = []

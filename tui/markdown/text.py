@@ -21,7 +21,10 @@ class Toggle(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Text in one style: names of component styles, separated by spaces, the later ones above the earlier."""
+    """Text in one style: names of component styles, separated by spaces, the later ones above the earlier.
+
+    Of a picture the style is its colours: `#rrggbb on #rrggbb`.
+    """
 
     text: str
     style: str = ""
@@ -53,6 +56,10 @@ class Line(NamedTuple):
         """The width of the row's text in cells."""
         return sum(cell_len(run.text) for run in self.runs)
 
+
+# Punctuation that holds on to what stands before it or behind it, and small kana, which belong to the one before.
+_NEVER_FIRST = frozenset("、。，．・：；？！）］｝」』】〉》〕〗ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ…,.:;!?)]}%”’")
+_NEVER_LAST = frozenset("（［｛「『【〈《〔〖([{“‘")
 
 Break = tuple[int, int]
 """Start and end of a line in a text, without the spaces at which it was broken."""
@@ -157,7 +164,7 @@ def _ascii_breaks(text: str, width: int) -> list[Break]:
 
 
 def _wide_breaks(text: str, width: int) -> list[Break]:
-    """As `_ascii_breaks`, by graphemes; a line may also end before or after a wide character."""
+    """As `_ascii_breaks`, by graphemes; a line may also end before or after a wide character that allows it."""
     breaks: list[Break] = []
     start, used = 0, 0
     # The last place where this line may end: (end of the line, start of the next one, cells up to that start).
@@ -173,7 +180,8 @@ def _wide_breaks(text: str, width: int) -> list[Break]:
             chance = (end, right, used)
             was_wide = False
             continue
-        if used and (cells > 1 or was_wide) and (chance is None or chance[1] != left):
+        may_end = text[left] not in _NEVER_FIRST and text[left - 1] not in _NEVER_LAST
+        if used and (cells > 1 or was_wide) and may_end and (chance is None or chance[1] != left):
             chance = (left, left, used)
         was_wide = cells > 1
         while used and used + cells > width:
