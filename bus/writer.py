@@ -25,6 +25,11 @@ from .stream import AppendResult, Batch, Record
 
 MERGED_CHARS = 4 * 1024
 BATCHES_APART_SECONDS = 0.008
+GROWTH_APART_SECONDS = 0.025
+"""So long a text that only grows is merged behind a batch: each batch is a frame of every viewer, and 40 a second are
+as smooth as any eye. Whatever else comes ends the wait.
+"""
+
 RETRIED_BYTES = 32 * 1024
 """After a batch did not get through, one of so many bytes is tried: over a bad link it has a chance, and a dead link is
 noticed soon. While it goes well each batch may be twice as big as the one before.
@@ -75,6 +80,7 @@ class Writer:
         self._task: asyncio.Task[None] | None = None
         self._failure: BusError | None = None
         self._more = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._progress = asyncio.Condition()
         self._most_bytes = BATCH_BYTES
         self.trouble: StoreUnavailable | None = None
@@ -93,6 +99,7 @@ class Writer:
     async def flush(self) -> None:
         """Wait until everything that was published is in the stream."""
         self._wake()
+        self._urgent.set()
         await self._until(lambda: self._merge is None and not self._journal.waiting)
 
     async def aclose(self, *, patience: float | None = None) -> int:
@@ -183,6 +190,7 @@ class Writer:
             block = Block(key, data) if data is not None else None
         ends_turn = isinstance(event, RunFinished | RunStopped | RunFailed)
         self._journal.add(Record(payload, ts), block, ends_turn=ends_turn)
+        self._urgent.set()
 
     # -- writing -----------------------------------------------------------------------------------------------
 
@@ -205,9 +213,10 @@ class Writer:
                 while self._merge or self._journal.waiting:
                     began = time.monotonic()
                     self._seal()
+                    self._urgent.clear()
                     await self._write_batch()
                     await self._tell()
-                    await asyncio.sleep(began + BATCHES_APART_SECONDS - time.monotonic())
+                    await self._keep_apart(began)
         except BusError as error:
             self._failure = error
         except Exception as error:  # the top frame of this task: who waits for it must hear of whatever ends it
@@ -216,6 +225,15 @@ class Writer:
             )
             self._failure.__cause__ = error
         await self._tell()
+
+    async def _keep_apart(self, began: float) -> None:
+        """Leave some time between a batch that `began` then and the next one."""
+        await asyncio.sleep(began + BATCHES_APART_SECONDS - time.monotonic())
+        if self._journal.waiting:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(began + GROWTH_APART_SECONDS - time.monotonic()):
+                await self._urgent.wait()
 
     async def _write_batch(self) -> None:
         batch, result = await insist(self._append, self._note)

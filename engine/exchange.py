@@ -23,6 +23,10 @@ from .loose import JSON, a_count, a_text, an_object
 from .sse import EventReader
 
 _TRAILER_SECONDS = 5.0  # a complete answer waits no longer than this for usage that follows it
+_READS_APART_SECONDS = 0.004
+_BUFFERED_SECONDS = 0.0002
+"""A chunk that took no longer was here already, and so may be others."""
+
 _DRAIN_SECONDS = 0.1  # reading a body to its end lets HTTP/1.1 use the connection again
 
 TRANSPORT_FAULTS = (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError, Stalled, NotAStream, ValueError)
@@ -153,6 +157,7 @@ async def _events(chunks: AsyncIterator[bytes], adapter: Adapter, idle_seconds: 
     deadline = now() + idle_seconds
     chunk: bytes | None = b""
     while chunk is not None:
+        asked = now()
         try:
             async with asyncio.timeout_at(deadline):
                 chunk = await anext(chunks, None)
@@ -160,6 +165,7 @@ async def _events(chunks: AsyncIterator[bytes], adapter: Adapter, idle_seconds: 
             if adapter.complete:
                 return
             raise Stalled(idle_seconds) from None
+        waited = now() - asked
         heard = False
         for data in reader.close() if chunk is None else reader.feed(chunk):
             event = _DONE if data.startswith("[DONE]") else an_object(json.loads(data))
@@ -167,6 +173,9 @@ async def _events(chunks: AsyncIterator[bytes], adapter: Adapter, idle_seconds: 
             yield event
         if heard:
             deadline = now() + (min(_TRAILER_SECONDS, idle_seconds) if adapter.complete else idle_seconds)
+        if _BUFFERED_SECONDS < waited < _READS_APART_SECONDS:
+            # A flood is read in gulps: it is written in greater ones anyway, and each read costs as much as a delta.
+            await asyncio.sleep(_READS_APART_SECONDS)
 
 
 async def _drain(chunks: AsyncIterator[bytes]) -> None:

@@ -86,6 +86,28 @@ async def test_behind_a_batch_in_flight_deltas_of_a_segment_merge(gated: GatedSt
     assert [(entry["delta"], entry["offset"]) for entry in entries] == [("a", 0), ("bcd", 1)]
 
 
+async def test_a_text_that_only_grows_is_written_in_frames_until_something_else_comes(
+    gated: GatedStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bus.writer.BATCHES_APART_SECONDS", 0)
+    monkeypatch.setattr("bus.writer.GROWTH_APART_SECONDS", 3600)
+    async with Writer(gated, writer="w", epoch=1) as writer:
+        await writer.publish(partial("a"))
+        await gated.wait("0-0", 5)
+        for text in ("b", "c", "d"):
+            await writer.publish(partial(text))
+            for _ in range(20):
+                await asyncio.sleep(0)
+        assert len(gated.batches) == 1
+        await writer.publish(Info(message="thinking-started"))
+        await wait_until(lambda: len(gated.batches) == 2)
+        await writer.publish(partial("e"))
+        await writer.flush()
+        await writer.publish(partial("f"))
+    deltas = [entry.get("delta") for entry in payloads(await gated.read())]
+    assert deltas == ["a", "bcd", None, "e", "f"]
+
+
 async def test_control_events_end_a_merge_and_keep_their_place(gated: GatedStream) -> None:
     events: list[Event] = [
         Start(), partial("a"), partial("b"), Info(message="thinking-started"), PartialThinking(delta="c"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pyte
 from rich.cells import cell_len
@@ -10,6 +11,7 @@ from rich.color import ColorSystem
 from rich.style import Style
 
 from tests.support.captured import forbidden
+from tui.disputed_widths import steadied
 from tui.shown_cells import ShownCells
 from tui.terse_output import terse
 
@@ -177,3 +179,42 @@ def test_what_may_have_been_written_over_is_written_again() -> None:
         assert shown.frame(foreign, (WIDTH, HEIGHT)) == foreign
         assert len(shown.frame(row, (WIDTH, HEIGHT))) > WIDTH
     assert len(shown.frame(row, (WIDTH + 1, HEIGHT))) > WIDTH, "another size"
+
+
+def test_columns_stand_where_they_should_whatever_a_terminal_takes_signs_for() -> None:
+    """A terminal that knows of no joiners takes ⚠️ for one cell, where Unicode says two, and 👍🏽 for four."""
+    shown, screen = ShownCells(), pyte.Screen(WIDTH, HEIGHT)
+    stream = pyte.Stream(screen)
+    cells = ("⚠️ ✅", "ok", "👍🏽", "🏴‍☠️", "1️⃣ 日本", "❤️", "🇨🇭")
+
+    def feed(written: str) -> None:
+        stream.feed(re.sub("[\ufe0f\u200d\u20e3]", "", written))
+
+    def row(y: int, cell: str) -> str:
+        gap, rest = " " * (9 - cell_len(cell)), " " * (WIDTH - 1 - 17)
+        return f"\x1b[{y + 1};1H{rendered(PLAIN, f'{cell}{gap}│ behind{rest}')}"
+
+    def frame(cells: tuple[str, ...]) -> str:
+        return "\n".join(f"{row(y, cell)}{rendered(PLAIN, '█')}" for y, cell in enumerate(cells)) + f"\x1b[{HEIGHT};1H"
+
+    def columns() -> set[tuple[int, ...]]:
+        lines = [[screen.buffer[y][x].data for x in range(WIDTH)] for y in range(len(cells))]
+        return {(line.index("│"), line.index("b"), line.index("█")) for line in lines}
+
+    feed("\x1b[?7l" + frame(cells))
+    assert len(columns()) > 1, "as it comes, it is shifted"
+    screen.reset()
+    feed("\x1b[?7l" + terse(sent := shown.frame(frame(cells), (WIDTH, HEIGHT))))
+    assert columns() == {(9, 11, WIDTH - 1)}
+    assert not forbidden(sent)
+    feed(terse(shown.frame(frame(("☠", *cells[1:])), (WIDTH, HEIGHT))))
+    assert screen.display[0].startswith("☠        │"), "nothing is left of a sign that is gone"
+
+
+def test_letters_that_need_more_cells_get_them_of_the_gap_behind_them() -> None:
+    row = "\x1b[1mहिन्दी  लिपि    │ ok  \x1b[2m \x1b[0m"
+    # What is said apart from the places is the same, and no letter is written over by a blank.
+    assert re.sub(r"\x1b\[\d+;\d+H", "", steadied(row, 3, 2)) == row
+    at_the_gap, at_the_line = cell_len("  हिन्दी  "), cell_len("  हिन्दी  लिपि    ")
+    assert [int(x) - 1 for x in re.findall(r"\x1b\[4;(\d+)H", steadied(row, 3, 2))] == [at_the_gap, at_the_line]
+    assert steadied("日本 é │", 0, 0) == "日本 é │", "on these all terminals agree"

@@ -14,12 +14,15 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from tui.disputed_widths import steadied
+
 Cell = tuple[str, str | int]
 """A character and the codes of its style; or a whole piece that has characters of a doubtful width, and which of its
 cells this one is: such a piece is only ever written whole.
 """
 
 _PIECE = re.compile(r"\x1b\[(\d+);(\d+)H((?:[^\x00-\x1f\x7f]++|\x1b\[[\d;]*m)*+)\n?")
+_PLAIN = re.compile(r"(?:[^\x00-\x1f\x7f]++|\x1b\[[\d;]*m)*+")
 _STYLED = re.compile(r"\x1b\[([\d;]*)m|[^\x1b]+")
 _TOUCHES_NOTHING = re.compile(r"(?:\x1b\[\?(?:2026|25)[hl]|\x07|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\))*")
 
@@ -107,11 +110,18 @@ class ShownCells:
             if not _TOUCHES_NOTHING.fullmatch(written):
                 self.forget()
             return written
-        cursor = f"\x1b[{pieces[-1].y + 1};{pieces[-1].x + 1}H"
         drawn = [piece for piece in pieces if piece.raw]
         if self._covers_all(drawn):
             # All is drawn again: perhaps because the screen is not what it should be.
             self.forget()
+        return self.change(drawn, (pieces[-1].x, pieces[-1].y), size)
+
+    def change(self, drawn: Sequence[Piece], at: tuple[int, int], size: tuple[int, int]) -> str:
+        """What writes plain pieces that lie side by side, and puts the cursor `at` (column, row, from 0)."""
+        if size != self._size:
+            self._size = size
+            self.forget()
+        cursor = f"\x1b[{at[1] + 1};{at[0] + 1}H"
         before = list(self._rows)
         parts = self._move(drawn)
         for y, row in _wanted(drawn, before, all_rows=bool(parts)).items():
@@ -218,6 +228,12 @@ def _is_letter(cell: Cell | None) -> bool:
 
 
 @lru_cache(maxsize=2048)
+def is_plain(raw: str) -> bool:
+    """Whether `raw` is text and styles, and nothing else."""
+    return _PLAIN.fullmatch(raw) is not None
+
+
+@lru_cache(maxsize=2048)
 def _is_doubtful(raw: str) -> bool:
     return any(isinstance(cell[1], int) for cell in _cells(raw))
 
@@ -238,7 +254,7 @@ def _written(y: int, x: int, cells: Sequence[Cell | None]) -> str:
             parts.append(f"\x1b[{y + 1};{at + 1}H")
         is_there = style is not None
         if style is None:
-            parts.append(cell[0])
+            parts.append(steadied(cell[0], y, at))
         else:
             codes, text = style, text + cell[0]
     return "".join(parts)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from textual.driver import Driver
+from textual.geometry import Offset
 
-from tui.shown_cells import ShownCells
+from tui.shown_cells import Piece, ShownCells
 
 # A style is taken back, perhaps the cursor moves, and another one begins; or any other change of style.
 _STYLES = re.compile(r"\x1b\[0m(\n?(?:\x1b\[\d+;\d+H)?)\x1b\[([1-9][\d;]*)m|\x1b\[([\d;]*)m")
@@ -45,17 +47,30 @@ def terse(written: str) -> str:
     return _STYLES.sub(change, written)
 
 
+class TerseDriver(Driver):
+    """A driver that writes tersely: `terse_driver` makes one."""
+
+    _shown = ShownCells()
+
+    def write(self, data: str) -> None:
+        """Write what changes the screen as `data` does."""
+        if sys.platform != "win32":  # there a frame comes in several pieces, cut anywhere
+            data = self._shown.frame(data, self._app.size)
+        if data:
+            super().write(terse(data))  # pyright: ignore[reportAbstractUsage]
+
+    def paint(self, pieces: Sequence[Piece], cursor: Offset) -> None:
+        """Write `pieces`, which lie side by side on the screen, and put the cursor there."""
+        data = self._shown.change(pieces, cursor, self._app.size)
+        if data:
+            super().write(terse(data))  # pyright: ignore[reportAbstractUsage]
+
+
 def terse_driver(driver: type[Driver]) -> type[Driver]:
     """`driver`, as one that writes tersely."""
 
-    class Terse(driver):
-        _shown = ShownCells()
-
-        def write(self, data: str) -> None:
-            if sys.platform != "win32":  # there a frame comes in several pieces, cut anywhere
-                data = self._shown.frame(data, self._app.size)
-            if data:
-                super().write(terse(data))
+    class Terse(TerseDriver, driver):
+        pass
 
     return Terse
 

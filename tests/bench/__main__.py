@@ -12,17 +12,21 @@ from pathlib import Path
 from .attach import measure_attach
 from .delivery import measure_delivery
 from .engine import measure_engine
+from .flood import measure_flood
 from .fold import measure_fold
 from .outage import measure_outage
 from .product import measure_product
 from .startup import measure_idle, measure_startup
 from .table import Figures, show
+from .timeline import measure_timeline
 
 SECTIONS: dict[str, Callable[[bool], Figures]] = {
     "startup": lambda quick: measure_startup(repeats=1 if quick else 7),
     "attach": lambda quick: measure_attach(quick=quick),
     "idle": lambda quick: measure_idle(seconds=2.0 if quick else 10.0),
     "product": lambda quick: measure_product(quick=quick),
+    "timeline": lambda quick: measure_timeline(quick=quick),
+    "flood": lambda quick: measure_flood(quick=quick),
     "delivery": lambda quick: measure_delivery(quick=quick),
     "outage": lambda quick: measure_outage(quick=quick),
     "fold": lambda quick: measure_fold(quick=quick),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,7 @@ from bus.redis.store import Store
 from bus.stream import Batch, Record
 from bus.timeline import Timeline
 from tests.support.redis_server import RedisServer
+from tui import collector
 
 from .delivery import fresh_store
 from .table import Figure, Figures
@@ -38,7 +38,7 @@ def measure_fold(*, quick: bool) -> Figures:
 async def _measure(count: int, rounds: int) -> Figures:
     async with fresh_store() as (server, store):
         await _fill(store, count)
-        _settle_collector()
+        collector.resume()  # as in the terminal
         times: list[tuple[float, float, float]] = []
         for _ in range(rounds):
             plain = await _time(lambda: asyncio.to_thread(_plain, server))
@@ -55,12 +55,6 @@ async def _measure(count: int, rounds: int) -> Figures:
         "watch: share of plain XRANGE's rate": Figure(plain / watched),
         "watch and fold: share of plain XRANGE's rate": Figure(plain / folded, least=0.4),
     }
-
-
-def _settle_collector() -> None:
-    """As the terminal does."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 async def _time(call: Callable[[], Awaitable[None]]) -> float:

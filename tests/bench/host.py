@@ -13,7 +13,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -48,6 +48,14 @@ class Host:
                 raise TimeoutError(f"{marker!r} did not come; the last bytes: {bytes(self.output[-300:])!r}")
             self.read(0.05)
         return time.perf_counter() - self.began
+
+    def wait_until(self, done: Callable[[], bool], timeout: float) -> None:
+        """Let it run until `done`. TimeoutError if that takes too long."""
+        deadline = time.perf_counter() + timeout
+        while not done():
+            if time.perf_counter() > deadline:
+                raise TimeoutError(f"it did not end; the last bytes: {bytes(self.output[-300:])!r}")
+            self.read(0.05)
 
     def type(self, keys: bytes) -> None:
         """Press keys."""

@@ -18,7 +18,7 @@ from tui.timeline.painting import paint_now
 from tui.timeline.selection import renumbered
 from tui.timeline.viewport import Viewport
 
-PARSE_TIME = 0.02
+PARSE_TIME = 0.008
 """Seconds of a frame for what is not parsed yet, beside what the frame shows."""
 
 SIZE_TIME = 0.008
@@ -192,8 +192,13 @@ class Feed(Viewport, can_focus=True):
     def sync(self, *, repaint: bool = True) -> None:
         """As in the base; a long text that is not whole yet goes on with the next frame."""
         super().sync(repaint=repaint)
-        if self._frame_timer is None and (self.document.is_unsized or self.document.is_behind(self._near())):
+        if self._frame_timer is None and self.is_catching_up:
             self._frame_timer = self.set_timer(FAST_FRAME, self.flush)
+
+    @property
+    def is_catching_up(self) -> bool:
+        """Whether something on or next to the screen is still to be parsed, or the estimates are for another width."""
+        return self.document.is_unsized or self.document.is_behind(self._near())
 
     def _near(self) -> range:
         """The sections on the screen, the one above and the one below: they are parsed to their end, bit by bit."""

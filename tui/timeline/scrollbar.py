@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import cast
 
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
 from textual.scrollbar import ScrollBar
@@ -34,8 +34,15 @@ def show_place(view: ScrollView, row: int, total: int, size: Size) -> None:
         view.set_reactive(_SCROLL_Y, row)
         view.set_reactive(_SCROLL_TARGET_Y, row)
         bar.set_reactive(ScrollBar.position, row)
-    if _ends(bar) != before:
-        bar.refresh()
+    after = _ends(bar)
+    if before is None or after is None:
+        if before != after:
+            bar.refresh()
+        return
+    for was, now in zip(before, after, strict=True):
+        if was != now:
+            first, last = min(was, now) // _STEPS, max(was, now) // _STEPS
+            bar.refresh(Region(0, first, bar.size.width, last - first + 1).intersection(bar.size.region))
 
 
 def _ends(bar: ScrollBar) -> tuple[int, int] | None:

@@ -17,13 +17,36 @@ from tui.timeline.heights import Heights
 _FENCE = "~" * 64
 _NO_CARD = Card()
 
-# Shared by all sections that are not built, of which there are many: nobody changes them.
-_NO_BLOCKS: list[Block] = []
-_NO_HEIGHTS = Heights()
-_NOT_MEASURED: list[bool] = []
-
 SLICE = 4096
-"""Characters that are parsed in one go (some 15 ms): a long text comes to the screen in several frames."""
+"""Characters that are parsed in one go (some 10 ms): a long text comes to the screen in several frames."""
+
+# Most sections are far away: they share what nobody changes.
+_UNTOUCHED = frozenset[str]()
+
+
+class _Content:
+    """What a section is made of. Not `built`: nothing yet."""
+
+    __slots__ = ("blocks", "body_at", "built", "card", "checksum", "fed", "gap", "heights", "measured", "stream")
+
+    def __init__(self) -> None:
+        self.built = False
+        self.blocks: list[Block] = []
+        self.heights = Heights()
+        self.measured: list[bool] = []
+        self.card = _NO_CARD
+        self.body_at = 0
+        self.drop_body()
+
+    def drop_body(self) -> None:
+        """Let go of the Markdown."""
+        self.stream: MarkdownStream | None = None
+        self.gap = 0
+        self.fed = 0
+        self.checksum = 0
+
+
+_NOTHING = _Content()
 
 
 class Section:
@@ -33,46 +56,52 @@ class Section:
     `serial` never changes; `toggled` are the parts that a person opened or closed here.
     """
 
-    __slots__ = (
-        "_body_at",
-        "_card",
-        "_checksum",
-        "_fed",
-        "_gap",
-        "_stream",
-        "blocks",
-        "built",
-        "entity",
-        "heights",
-        "measured",
-        "serial",
-        "toggled",
-        "width",
-    )
+    __slots__ = ("_content", "entity", "serial", "toggled", "width")
 
     def __init__(self, entity: Entity, serial: int) -> None:
         self.entity = entity
         self.serial = serial
-        self.toggled: frozenset[str] = frozenset()
+        self.toggled = _UNTOUCHED
         self.width = 0
-        self.forget()
+        self._content = _NOTHING
 
     def forget(self) -> None:
         """Let go of the blocks."""
-        self.built = False
-        self.blocks = _NO_BLOCKS
-        self.heights = _NO_HEIGHTS
-        self.measured = _NOT_MEASURED
-        self._card = _NO_CARD
-        self._body_at = 0
-        self._drop_body()
+        self._content = _NOTHING
+
+    @property
+    def built(self) -> bool:
+        """Whether there are blocks."""
+        return self._content.built
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks; none if it is not built."""
+        return self._content.blocks
+
+    @property
+    def heights(self) -> Heights:
+        """Rows of each block."""
+        return self._content.heights
+
+    @property
+    def measured(self) -> list[bool]:
+        """For each block, whether it was drawn."""
+        return self._content.measured
 
     @property
     def is_behind(self) -> bool:
         """True if a part of a long text is not parsed yet: `build` again."""
         if not self.built:
             return len(_text(self.entity)) > SLICE
-        return self._stream is not None and self._fed < len(_text(self.entity))
+        content = self._content
+        return content.stream is not None and content.fed < len(_text(self.entity))
+
+    @property
+    def is_due(self) -> bool:
+        """True if there is more to do for `build`: text to parse, or labels that were defined after they were used."""
+        stream = self._content.stream
+        return self.is_behind or (stream is not None and stream.is_behind)
 
     def rows(self) -> int:
         """How many rows there are, as far as is known; what is not parsed yet is estimated."""
@@ -81,7 +110,7 @@ class Section:
     @property
     def parsed(self) -> int:
         """Markdown blocks made so far: a measure of cost."""
-        return self._stream.parsed if self._stream else 0
+        return self._content.stream.parsed if self._content.stream else 0
 
     def estimate(self, width: int) -> int:
         """About how many rows the section has, without making its blocks."""
@@ -101,22 +130,23 @@ class Section:
         Blocks that stay equal stay the same objects. A long text is parsed by slices, one at each call.
         """
         if not self.built:
-            self.blocks, self.heights, self.measured = [], Heights(), []
+            self._content = _Content()
+        content = self._content
         if self.width != width:
             self.width = width
-            self.heights = Heights(block.gap + block.estimate(width) for block in self.blocks)
-            self.measured = [False] * len(self.blocks)
-        before, self._card = self._card, card(self.entity, look)
-        drawn = self._card
-        if not self.built or len(before.head) != len(drawn.head) or before.body != drawn.body:
-            self._body_at = len(drawn.head)
-            self._drop_body()
-        self.built = True
+            content.heights = Heights(block.gap + block.estimate(width) for block in content.blocks)
+            self.unmeasure()
+        before, drawn = content.card, card(self.entity, look)
+        content.card = drawn
+        if not content.built or len(before.head) != len(drawn.head) or before.body != drawn.body:
+            content.body_at = len(drawn.head)
+            content.drop_body()
+        content.built = True
         self._put(0, drawn.head)
         changed = self._feed(look.gap, grew=grew) if drawn.body else 0
-        body = self._stream.blocks[changed:] if self._stream else []
-        self._put(self._body_at + changed, [*(self._beside(block) for block in body), *drawn.foot])
-        self._drop(self._body_at + changed + len(body) + len(drawn.foot))
+        body = content.stream.blocks[changed:] if content.stream else []
+        self._put(content.body_at + changed, [*(self._beside(block) for block in body), *drawn.foot])
+        self._drop(content.body_at + changed + len(body) + len(drawn.foot))
 
     def measure(self, index: int, rows: int) -> None:
         """Say how many rows the block at `index` really has, gap included."""
@@ -125,37 +155,32 @@ class Section:
 
     def unmeasure(self) -> None:
         """Blocks take other numbers of rows now: what was measured is an estimate again."""
-        self.measured = [False] * len(self.blocks)
-
-    def _drop_body(self) -> None:
-        self._stream: MarkdownStream | None = None
-        self._gap = 0
-        self._fed = 0
-        self._checksum = 0
+        self._content.measured = [False] * len(self.blocks)
 
     def _feed(self, gap: int, *, grew: bool) -> int:
         """Give a slice of new text to the Markdown stream; return the first of its blocks that changed."""
-        text = _text(self.entity)
+        text, content = _text(self.entity), self._content
         # Below a head the first block stands close.
-        gap = 0 if self._body_at else gap
-        is_other = self._gap != gap or (not grew and self._checksum != _checksum(text[: self._fed]))
-        if self._stream is None or is_other:
-            self._drop_body()
-            self._gap = gap
-            self._stream = MarkdownStream(gap=gap)
-            if self._card.fence is not None:
-                self._stream.append(f"{_FENCE}{self._card.fence}\n")
+        gap = 0 if content.body_at else gap
+        is_other = content.gap != gap or (not grew and content.checksum != _checksum(text[: content.fed]))
+        if content.stream is None or is_other:
+            content.drop_body()
+            content.gap = gap
+            content.stream = MarkdownStream(gap=gap)
+            if content.card.fence is not None:
+                content.stream.append(f"{_FENCE}{content.card.fence}\n")
+        stream = content.stream
         # At least as much as is parsed again with it: something huge without an end costs twice its length, no more.
-        delta = text[self._fed : self._fed + max(SLICE, self._stream.open_length)]
-        first = 0 if self._fed == 0 else len(self._stream.blocks)
+        delta = text[content.fed : content.fed + max(SLICE, stream.open_length)]
+        first = 0 if content.fed == 0 else min(len(stream.blocks), stream.catch_up())
         if delta:
-            self._fed += len(delta)
-            self._checksum = _checksum(delta, self._checksum)
-            first = min(first, self._stream.append(clean(delta)))
+            content.fed += len(delta)
+            content.checksum = _checksum(delta, content.checksum)
+            first = min(first, stream.append(clean(delta)))
         return first
 
     def _beside(self, block: Block) -> Block:
-        drawn = self._card
+        drawn = self._content.card
         return Beside(block.gap, block, drawn.before, drawn.style) if drawn.before or drawn.style else block
 
     def _put(self, start: int, blocks: Sequence[Block]) -> None:
