@@ -91,6 +91,7 @@ class Call:
         self._began = clock()
         self._first_token: float | None = None
         self._settings = {"temperature": request.temperature, "max_tokens": request.max_tokens}
+        self._facts: dict[str, Any] = {"provider": provider}
         self._meta = Metadata(
             message_id=self.message_id,
             session_id=request.session_id,
@@ -295,7 +296,8 @@ class Call:
         if not self._started:
             self._started = True
             self.model = model or self.model
-            self._out.append(Start(meta=self._meta.model_copy(update={"model": self.model, **self._settings})))
+            known = {"model": self.model, **self._settings, "extra": self._facts}
+            self._out.append(Start(meta=self._meta.model_copy(update=known)))
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -332,7 +334,7 @@ class Call:
                 )
 
     def _end_meta(self, stop_reason: str | None, extra: Mapping[str, Any] | None) -> Metadata:
-        facts: dict[str, Any] = dict(extra or {})
+        facts = {**self._facts, **(extra or {})}
         if self._reasoning_tokens is not None:
             facts["reasoning_tokens"] = self._reasoning_tokens
         if self._first_token is not None:
@@ -344,7 +346,7 @@ class Call:
                 "stop_reason": stop_reason,
                 "usage": self._usage,
                 "duration_ms": round((self._clock() - self._began) * 1000),
-                "extra": facts or None,
+                "extra": facts,
             }
         )
 

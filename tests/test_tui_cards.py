@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from rich.color import Color
 
-from bus.entities import Entity, ToolUse, TurnSummary
+from bus.entities import CallUsage, Entity, ToolUse, TurnSummary
+from engine.prices import Prices
 from tests.support import gallery
 from tests.support.gallery import Gallery
 from tests.support.timeline import NOW_MS, tool
 from tests.test_tui_themes import OURS, READABLE, contrast
+from tui.screens.details import rows_of
 from tui.themes import Found
 from tui.timeline.cards import Look, card
 from tui.timeline.section import Section
@@ -91,6 +94,23 @@ def test_the_footer_says_all_that_is_counted_and_breaks_between_facts() -> None:
         "claude-sonnet-4-5 · 12.3k in (10.0k cached) · 1.3k out (420 thinking) ·",
         "87 tok/s · first after 0.6 s · 12 s · 2 calls · max tokens",
     ]
+
+
+def test_the_footer_says_the_cost_where_it_is_known() -> None:
+    used = CallUsage(
+        model="gpt-6.1-sol", provider="openai", input_tokens=5_210, cached_tokens=4_000, output_tokens=1_340
+    )
+    footer = TurnSummary(id="s", model="gpt-6.1-sol", input_tokens=5_210, output_tokens=1_340, usage=(used,))
+    elsewhere = replace(footer, usage=(replace(used, provider="openai@localhost"),))
+    assert words_of(footer) == "gpt-6.1-sol · 5.2k in · 1.3k out · $0.016"
+    assert words_of(elsewhere) == "gpt-6.1-sol · 5.2k in · 1.3k out"
+    assert dict(rows_of(footer, Prices()))["cost"] == "$0.016"
+    assert "cost" not in dict(rows_of(elsewhere, Prices()))
+
+
+def words_of(footer: TurnSummary) -> str:
+    [line] = [line.text for block in card(footer, Look(gap=0, prices=Prices())).head for line in block.lines(80)]
+    return line
 
 
 def test_every_state_of_a_tool_differs_by_its_sign() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bus.durability import Durability
-from tui.config import Config, load_config, remember, with_setting
+from tui.config import SETTINGS, Config, load_config, remember, with_setting
 from tui.paths import Paths, append_private, find_paths, make_private, write_private
 
 
@@ -64,6 +64,17 @@ def test_durability_is_chosen_in_the_file_or_for_one_command(where: Paths) -> No
             "redis.durability must be memory, process, disk or replica, not safe; it is ignored.",
         ),
         ("[redis]\nreplicas = 0", "redis.replicas must be 1 at least, not 0; it is ignored."),
+        ('[prices."gpt-5"]\ninput = 1', 'prices."gpt-5" must say both input and output; it is ignored.'),
+        (
+            '[prices."gpt-5"]\ninput = 1\noutput = 2\ncached = 3',
+            'prices."gpt-5" has no setting cached (did you mean cache_read?); it is ignored.',
+        ),
+        (
+            '[prices."gpt-5"]\ninput = "1"\noutput = 2',
+            "prices.\"gpt-5\".input must be a number of US dollars per million tokens, not '1'; it is ignored.",
+        ),
+        ('prices."gpt-5" = 3', 'prices."gpt-5" must be a table, written as [prices."gpt-5"]; it is ignored.'),
+        ('pictures = "sixel"', "pictures must be auto, blocks or off, not sixel; it is ignored."),
         ("[providers.openai]\nbase = 1", "providers.openai.base is not a setting of riffle."),
         (
             '[providers.box]\napi = "openai"',
@@ -80,6 +91,12 @@ def test_a_fault_is_named_and_the_default_is_used(where: Paths, text: str, sente
     assert sentence in config.warnings[0]
     assert str(where.config_file) in config.warnings[0]
     assert config.max_calls == 20
+    assert config.prices == {}
+
+
+def test_every_setting_is_documented() -> None:
+    page = Path(__file__).parent.parent.joinpath("docs", "config.md").read_text(encoding="utf-8")
+    assert [setting.name for setting in SETTINGS if f"| `{setting.name}` |" not in page] == []
 
 
 def test_a_file_that_is_not_toml_names_the_line(where: Paths) -> None:

@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bus.durability import LEVELS, Durability, level_named
 from bus.session import Answering
@@ -22,6 +22,9 @@ from engine.servers import APIS, REASONING_FIELDS
 from tui import paths
 from tui.keys import BY_ID
 from tui.profiles import read_profile
+
+if TYPE_CHECKING:
+    from engine.prices import Price
 
 Value = str | int | float | bool
 
@@ -51,6 +54,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("model", str, "", "PROVIDER:MODEL; empty: by the API key that is set, else demo", ("RIFFLE_MODEL",)),
     Setting("theme", str, AUTO, "auto (by the terminal's background) or a name of the theme picker", ("RIFFLE_THEME",)),
     Setting("plain", bool, False, "appended lines instead of a screen, for screen readers"),
+    Setting(
+        "pictures",
+        str,
+        "auto",
+        "auto (true pixels where the terminal can, else half blocks), blocks or off",
+        (),
+        ("auto", "blocks", "off"),
+    ),
     Setting("redis.url", str, "", "empty: riffle starts a Redis of its own", ("RIFFLE_REDIS_URL", "REDIS_URL")),
     Setting(
         "redis.durability",
@@ -121,6 +132,8 @@ class Config:
     """By name, from `[profiles.NAME]`."""
     bad_profiles: dict[str, str] = field(default_factory=dict[str, str])
     """Those that cannot be used, and why not."""
+    prices: dict[str, Price] = field(default_factory=lambda: dict[str, "Price"]())
+    """By the model's name, from `[prices."MODEL"]`."""
     warnings: list[str] = field(default_factory=list[str])
 
     @property
@@ -137,6 +150,11 @@ class Config:
     def plain(self) -> bool:
         """Whether lines are appended instead of a screen drawn."""
         return bool(self.values["plain"])
+
+    @property
+    def pictures(self) -> str:
+        """How pictures are shown: auto, blocks or off."""
+        return str(self.values["pictures"])
 
     @property
     def redis_url(self) -> str | None:
@@ -235,7 +253,7 @@ class _File:
             self._warn(f"is not valid TOML: {error}. Until that is mended, the defaults are used.")
             return
         sections = {s.name.partition(".")[0] for s in SETTINGS if "." in s.name}
-        known = {s.name.partition(".")[0] for s in SETTINGS} | {"providers", "profiles", "keys"}
+        known = {s.name.partition(".")[0] for s in SETTINGS} | {"providers", "profiles", "keys", "prices"}
         for key, value in tree.items():
             if key not in known:
                 self._unknown(key, known)
@@ -245,6 +263,8 @@ class _File:
                 self._profiles(value)
             elif key == "keys":
                 self._keys(value)
+            elif key == "prices":
+                self._prices(value)
             elif key in sections:
                 self._section(key, value)
             else:
@@ -302,6 +322,16 @@ class _File:
             elif self._fits(name, keys, str):
                 self.config.keys[action] = cast("str", keys)
                 self.config.sources[name] = str(self.path)
+
+    def _prices(self, value: object) -> None:
+        from tui.prices import read_price  # few set a price, and no first frame waits for what they are made of
+
+        for model, table in self._table("prices", value).items():
+            found = read_price(model, table)
+            if isinstance(found, str):
+                self._warn(found)
+            else:
+                self.config.prices[model] = found
 
     def _table(self, name: str, value: object) -> dict[str, Any]:
         if isinstance(value, dict):

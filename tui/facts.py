@@ -46,6 +46,8 @@ class Facts:
     """While an answer streams, an estimate by its characters."""
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cost: str = ""
+    """Of the newest turn; empty where nobody knows."""
     profile: str = ""
     context: float | None = None
     """How much of the model's context window is taken, from 0 to 1; None: nobody knows how large it is."""

@@ -55,6 +55,14 @@ class StoreLibrary:
             case Replay():
                 return await self._replay(opening)
 
+    async def fork(self, session_id: str, at: str) -> SessionInfo:
+        """Make a session that begins as that one, up to the end of the turn that holds the entry `at`."""
+        module, store = await _load("tui.fork"), await self._connected()
+        try:
+            return await module.fork(store, session_id, at)
+        except OSError as error:
+            raise BusError(f"The session cannot be copied: {error.strerror or error}.") from error
+
     async def close(self) -> None:
         """Close all connections."""
         if self._store is not None:
@@ -167,15 +175,17 @@ class StoreLibrary:
         if file is not None and file.is_file():
             session = SessionInfo(id=file.name, title=file.name)
             entries = await recording.read_file(file)
+            can_fork = False
         else:
             session, stream = await self._recorded(replay)
+            can_fork = replay.stream is None
             entries = await reader.read_all(stream, await start_of(stream, replay.position))
         if not entries:
             raise BusError(f"There is nothing to replay in {session.title or session.id}.")
         player = Player(
             [entry.ts for entry in entries], speed=replay.speed or float("inf"), idle_limit=replay.idle_limit
         )
-        source: Source = recording.ReplaySource(session, entries, player)
+        source: Source = recording.ReplaySource(session, entries, player, can_fork=can_fork)
         return source
 
     async def _recorded(self, replay: Replay) -> tuple[SessionInfo, Stream]:

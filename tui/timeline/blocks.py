@@ -70,6 +70,21 @@ class Output(Block):
 
 
 @dataclass(frozen=True, slots=True)
+class Picture(Block):
+    """Rows of cells that are a picture: no part of any copy."""
+
+    rows: tuple[tuple[Run, ...], ...]
+
+    def lines(self, width: int) -> list[Line]:
+        """Behind an indent."""
+        return [Line((Run("  "), *row), skip=2, copy="") for row in self.rows]
+
+    def estimate(self, width: int) -> int:
+        """All of them."""
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
 class Tail(Block):
     """The last rows of a text that is being written."""
 

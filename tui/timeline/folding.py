@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import chain
 
 from bus.entities import (
@@ -9,6 +10,7 @@ from bus.entities import (
     CompactedTurns,
     Entity,
     FileSearch,
+    GeneratedImage,
     McpCall,
     Thinking,
     ToolUse,
@@ -17,8 +19,10 @@ from bus.entities import (
 )
 from tui.markdown.text import Toggle
 from tui.timeline.blocks import Words
+from tui.timeline.cards.provider import FOLDED
 from tui.timeline.cards.talk import SUMMARY, THINKING, THINKING_LINES, is_short
 from tui.timeline.feed import Feed
+from tui.timeline.pictures import Pictures, way_for
 from tui.timeline.section import Section
 
 TOOL = "tool"
@@ -115,16 +119,29 @@ class FoldingView(Feed, can_focus=True):
             if isinstance(section.entity, kinds):
                 section.toggled = frozenset()
                 del self._touched[serial]
+        self.outdate(kinds)
+
+    def outdate(self, kinds: tuple[type[Entity], ...]) -> None:
+        """Cards of these kinds look otherwise now."""
         self.document.outdate(kinds)
         if self.following:
             self.follow()
         else:
             self.sync()
 
+    # -- pictures ----------------------------------------------------------------------------------------------
+
+    def show_pictures(self, setting: str) -> None:
+        """Show pictures from now on: `setting` is auto, blocks or off."""
+        self.pictures = Pictures(self, way_for(setting, os.environ, self.app.console.color_system))
+        self.outdate((GeneratedImage,))
+
 
 def main_part(entity: Entity) -> str | None:
     """What opens the card of an entity, if it opens."""
     match entity:
+        case GeneratedImage():
+            return FOLDED
         case Thinking():
             return THINKING
         case CompactedTurns():

@@ -31,7 +31,11 @@ class Palette:
         self._styles: dict[str, Style] = {}
 
     def style(self, names: str) -> Style:
-        """The style for names separated by spaces, the later ones above the earlier."""
+        """The style for names separated by spaces, the later ones above the earlier; or for `#rrggbb on #rrggbb`."""
+        if names.startswith("#"):
+            # Of a picture, which has hundreds that no other has.
+            front, _, back = names.partition(" on ")
+            return Style(color=front, bgcolor=back or self.style("").bgcolor)
         style = self._styles.get(names)
         if style is None:
             style = self._combine([PREFIX + name for name in names.split() if name in STYLE_NAMES])

@@ -20,8 +20,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
 
+from engine.prices import Prices
 from tui.markdown.text import Link, Toggle
 from tui.timeline.cards import Look, is_live
+from tui.timeline.cards.base import INDENT
 from tui.timeline.document import Document, Position
 from tui.timeline.palette import GUTTER, MARGIN, Palette
 from tui.timeline.scrollbar import show_place
@@ -31,6 +33,8 @@ from tui.timeline.window import Mark, Window
 if TYPE_CHECKING:
     from textual.app import App
 
+    from tui.timeline.pictures import Pictures
+
 TICK = 1 / 8
 """Seconds between two frames of a spinner."""
 
@@ -39,7 +43,8 @@ class Viewport(ScrollView, can_focus=True):
     """A conversation, followed at its end or read anywhere.
 
     `me` is the author at this terminal; `clock` gives the time in Unix ms for what still runs (a replay sets its own);
-    `animated` false keeps everything still. `retry_at` is the id of the entity whose card offers to ask again.
+    `animated` false keeps everything still. `retry_at` is the id of the entity whose card offers to ask again. `prices`
+    say what answers cost, `pictures` what pictures look like.
     """
 
     if TYPE_CHECKING:
@@ -69,6 +74,8 @@ class Viewport(ScrollView, can_focus=True):
         self.is_pointing = False
         """The cursor shows although the focus is elsewhere: a jump put it there."""
         self.clock: Callable[[], int] = _now_ms
+        self.prices: Prices | None = None
+        self.pictures: Pictures | None = None
         self.document = Document(self._look)
         self.window = Window(self.document)
         self.top = Position()
@@ -92,6 +99,8 @@ class Viewport(ScrollView, can_focus=True):
             self.me,
             self.document.gap(index),
             section.entity.id == self.retry_at,
+            self.prices,
+            self.pictures.find(section.entity, self.document.width - len(INDENT)) if self.pictures else None,
         )
 
     # -- rows -------------------------------------------------------------------------------------------

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.prices import Prices
 from tui.clean import clean, clean_line
 from tui.markdown.blocks import Block
 from tui.markdown.text import Run, Toggle
 from tui.timeline.blocks import Head, Output, Words
+from tui.timeline.pictures import Drawn
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -35,7 +37,8 @@ class Look:
     """How a card is drawn: which parts are open, what time it is (Unix ms), the frame of the spinner.
 
     `me` is the person at this terminal: only other authors are named. `gap` rows stand above the card. `can_retry`:
-    the card offers to ask again.
+    the card offers to ask again. `prices` say what an answer cost; None: nobody asks. `picture` is what the entity's
+    picture looks like; None: nothing yet.
     """
 
     opened: frozenset[str] = frozenset()
@@ -44,6 +47,8 @@ class Look:
     me: str | None = None
     gap: int = 1
     can_retry: bool = False
+    prices: Prices | None = None
+    picture: Drawn | None = None
 
     @property
     def spinner(self) -> str:

@@ -20,6 +20,7 @@ from tui.clean import clean_line
 from tui.markdown.blocks import MEASURE, Block
 from tui.markdown.inline import openable
 from tui.markdown.text import Line, Run, Toggle, wrap
+from tui.prices import dollars
 from tui.timeline.blocks import Head, Words
 from tui.timeline.cards.base import OPEN_ROWS, Card, Look, duration, note, output
 
@@ -112,7 +113,7 @@ def interruption(entity: Interruption, look: Look) -> Card:
 
 
 def turn_summary(entity: TurnSummary, look: Look) -> Card:
-    """The footer of a turn: model, tokens, speed, time."""
+    """The footer of a turn: model, tokens, cost, speed, time."""
     parts: list[str] = []
     if entity.model:
         parts.append(clean_line(entity.model))
@@ -122,6 +123,8 @@ def turn_summary(entity: TurnSummary, look: Look) -> Card:
     if entity.output_tokens is not None:
         thought = f" ({_count(entity.reasoning_tokens)} thinking)" if entity.reasoning_tokens else ""
         parts.append(f"{_count(entity.output_tokens)} out{thought}")
+    if look.prices and (cost := dollars(look.prices.cost(entity.usage))):
+        parts.append(cost)
     if entity.output_tokens_per_second:
         parts.append(f"{entity.output_tokens_per_second:.0f} tok/s")
     if entity.first_token_ms and entity.first_token_ms >= LEAST_WAIT_MS:

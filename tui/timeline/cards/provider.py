@@ -10,11 +10,14 @@ from bus.entities import CodeInterpreter, Entity, FileSearch, GeneratedImage, Mc
 from tui.clean import clean_line
 from tui.markdown.blocks import Block
 from tui.markdown.inline import openable
-from tui.markdown.text import Run
+from tui.markdown.text import Run, Toggle
 from tui.pictures import described
-from tui.timeline.blocks import Head, Words
-from tui.timeline.cards.base import INDENT, Card, Look, elapsed, head
+from tui.timeline.blocks import Head, Picture, Words
+from tui.timeline.cards.base import INDENT, Card, Look, elapsed, head, note
 from tui.timeline.cards.tools import fields, parsed, result_blocks, summary_of
+
+FOLDED = "folded"
+"""The part of a picture's card that is open where the picture is not: pictures are shown at first."""
 
 CLOSED_RESULTS = 3
 """Results of a search in a closed card."""
@@ -71,13 +74,23 @@ def _result_of(entity: CodeInterpreter | McpCall, look: Look) -> list[Block]:
 
 
 def image(entity: GeneratedImage, look: Look) -> Card:
-    """A place for a picture, with its type and size."""
+    """A picture below its type and size, unless it is folded; without it where it cannot be shown."""
     what = described(entity.image_base64) if entity.image_base64 else ""
     state = "" if entity.done else "preview" if what else "being made"
-    runs = [Run("▣ ", "marker"), Run("Image", "tool"), Run(f"  {what}" if what else "", "argument")]
+    drawn, is_folded = look.picture, FOLDED in look.opened
+    action = Toggle(FOLDED) if drawn and drawn.rows else None
+    mark = "▣ " if action is None else "▸ " if is_folded else "▾ "
+    runs = [Run(mark, "marker", action), Run("Image", "tool", action)]
+    if what:
+        runs.append(Run(f"  {what}", "argument", action))
     if entity.done and what:
         runs.append(Run("  save: m", "hint"))
-    return Card([Head(look.gap, tuple(runs), _right(entity, look, state))])
+    blocks: list[Block] = [Head(look.gap, tuple(runs), _right(entity, look, state))]
+    if drawn and drawn.error:
+        blocks.append(note(f"It is not shown: {drawn.error}.", "warning", look, mark=" ", gap=0))
+    elif drawn and not is_folded:
+        blocks.append(Picture(0, drawn.rows))
+    return Card(blocks)
 
 
 def _head(entity: Entity, title: str, look: Look, summary: str, found: int) -> Block:
