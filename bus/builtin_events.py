@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from .events import Event
+from .events import ProviderToolEvent
 
 
-class _Item(Event):
+class _Item(ProviderToolEvent):
     item_id: str | None = None
 
 
@@ -60,7 +60,7 @@ class WebSearchDone(WebSearchEvent):
     type: Literal["web-search-done"] = "web-search-done"
 
 
-class ToolSearchResults(Event):
+class ToolSearchResults(ProviderToolEvent):
     """Results of a search: each has `url`, `title`, `snippet`, `ext`, all optional."""
 
     type: Literal["tool-search-results"] = "tool-search-results"
@@ -69,7 +69,7 @@ class ToolSearchResults(Event):
     results: list[dict[str, Any]] | None = None
 
 
-class Citation(Event):
+class Citation(ProviderToolEvent):
     """A source of the answer; indexes count characters of the answer's text."""
 
     type: Literal["citation"] = "citation"

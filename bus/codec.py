@@ -9,17 +9,17 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import isclass
+from types import ModuleType
 from typing import Any, NoReturn, TypeAlias, cast
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic import ValidationError
 
-from . import builtin_events, events, gojson
+from . import events, gojson
 from .dialects import translate
-from .events import Broken, Event, Partial, PartialThinking, Unknown
-from .meta import Correlation, Metadata
+from .events import Broken, Event, Unknown
+from .slim import SlimDelta, read_slim, read_slims
 
 Decoder: TypeAlias = Callable[[dict[str, Any]], Event]
 """Reads a payload's object. A ValueError, TypeError, LookupError or AttributeError says that it does not fit."""
@@ -28,19 +28,32 @@ Encoder: TypeAlias = Callable[[Any], dict[str, Any]]
 """Gives an event's object, `type` and `meta` included."""
 
 
-def _models() -> dict[str, type[Event]]:
-    """Every model of the vocabulary by its type; not `Unknown` and `Broken`, which no payload names."""
+def _models(module: ModuleType) -> dict[str, type[Event]]:
+    """Every model there by its type; not `Unknown` and `Broken`, which no payload names."""
     found: dict[str, type[Event]] = {}
-    for module in (events, builtin_events):
-        for value in vars(module).values():
-            if isclass(value) and issubclass(value, Event) and value not in (Unknown, Broken):
-                name = value.model_fields["type"].default
-                if isinstance(name, str):
-                    found[name] = value
+    for value in vars(module).values():
+        if isclass(value) and issubclass(value, Event) and value not in (Unknown, Broken):
+            name = value.model_fields["type"].default
+            if isinstance(name, str):
+                found[name] = value
     return found
 
 
-_MODELS = _models()
+_MODELS = _models(events)
+
+
+@functools.cache
+def _provider_tool_models() -> dict[str, type[Event]]:
+    """Half of the vocabulary, of which most sessions have nothing: to make these models takes as long as a frame."""
+    from . import builtin_events
+
+    return _models(builtin_events)
+
+
+def _model(type_name: str) -> type[Event] | None:
+    return _MODELS.get(type_name) or _provider_tool_models().get(type_name)
+
+
 _decoders: dict[str, Decoder] = {}
 _encoders: dict[str, Encoder] = {}
 
@@ -56,7 +69,7 @@ def register(
 
     Raises ValueError when the name is taken or nothing can read it.
     """
-    if type_name in _MODELS or type_name in _decoders:
+    if type_name in _decoders or _model(type_name):
         raise ValueError(f"The event type {type_name!r} is registered already.")
     read = decoder or (model.model_validate if model else None)
     if read is None or not type_name:
@@ -88,9 +101,30 @@ def encode(event: Event) -> bytes:
 
 def decode(payload: bytes | str) -> Event:
     """The event in `payload`, whatever that is."""
-    event = _slim_delta(payload)
-    if event is not None:
-        return event
+    slim = read_slim(payload) if isinstance(payload, bytes) else None
+    return _decode_event(payload) if slim is None else slim.event
+
+
+def read(payload: bytes) -> Event | SlimDelta:
+    """As `decode`, but a slim delta is not made an event."""
+    return read_slim(payload) or _decode_event(payload)
+
+
+_MANY = 8
+"""Fewer take longer together than one by one."""
+
+
+def read_all(payloads: Sequence[bytes]) -> list[Event | SlimDelta]:
+    """What `read` makes of each, in less time where many of them are slim deltas."""
+    if len(payloads) < _MANY:
+        return [read(payload) for payload in payloads]
+    found: list[Event | SlimDelta] = []
+    while len(found) < len(payloads):
+        found += read_slims(payloads, len(found)) or [_decode_event(payloads[len(found)])]
+    return found
+
+
+def _decode_event(payload: bytes | str) -> Event:
     # By the one model, which is built when the first event of its type is read: one for all of them takes 50 ms.
     model = None if _may_hold_nan(payload) else _model_of(payload)
     try:
@@ -105,68 +139,7 @@ _TYPE = re.compile(rb'\s*\{\s*"type"\s*:\s*"([\w-]+)"')
 def _model_of(payload: bytes | str) -> type[Event] | None:
     """The model of a payload that says its type first, as nearly all do."""
     found = _TYPE.match(payload if isinstance(payload, bytes) else payload[:99].encode(errors="replace"))
-    return _MODELS.get(found[1].decode()) if found else None
-
-
-# -- the fast path: deltas as this project writes them, without validation ------------------------------------------
-
-_SLIM = re.compile(
-    rb'\{"type":"(partial(?:-thinking)?)","meta":\{"message_id":"([^"]*)"\},"delta":"([^"]*)",'
-    rb'"correlation":\{"segment_id":"([^"]*)"\},"offset":(0|[1-9][0-9]{0,17})\}'
-)
-_SLIM_MODELS: dict[str, type[Event]] = {"partial": Partial, "partial-thinking": PartialThinking}
-_SLIM_FIELDS_SET = {"type", "meta", "delta", "offset", "correlation"}
-_NO_EXTRA: dict[str, Any] = {}
-
-
-def _slim_delta(payload: bytes | str) -> Event | None:
-    """A delta with nothing but message id, segment id, text and offset; None: read it in the general way.
-
-    Nearly all entries of a stream are of this form, and validation takes more time than all the rest.
-    """
-    slim = _SLIM.fullmatch(payload) if isinstance(payload, bytes) else None
-    if slim is None:
-        return None
-    kind, message_id, raw_delta, segment_id, offset = slim.groups()
-    delta = raw_delta.decode(errors="replace")
-    try:
-        model, name, meta, correlation = _frame(kind, message_id, segment_id)
-        fields = {
-            "type": name,
-            "meta": meta,
-            "correlation": correlation,
-            "delta": delta if delta.isprintable() and "\\" not in delta else _text(raw_delta),
-            "completion": None,
-            "offset": int(offset),
-        }
-    except ValueError:
-        return None
-    # What pydantic's model_construct does, at a tenth of its time.
-    event: Event = object.__new__(model)
-    _set_values(event, "__dict__", fields)  # the models are frozen
-    _set_names(event, _SLIM_FIELDS_SET)
-    _set_extra(event, _NO_EXTRA)
-    _set_private(event, None)
-    return event
-
-
-_set_values = object.__setattr__
-_set_names, _set_extra, _set_private = (
-    vars(BaseModel)[slot].__set__ for slot in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
-)
-
-
-# Metadata and correlations are frozen, so events of one segment share them; `Timeline` knows its deltas by that.
-@functools.lru_cache(maxsize=64)
-def _frame(kind: bytes, message_id: bytes, segment_id: bytes) -> tuple[type[Event], str, Metadata, Correlation]:
-    """All of a delta but its text and its offset."""
-    name = kind.decode()
-    return _SLIM_MODELS[name], name, Metadata(message_id=_text(message_id)), Correlation(segment_id=_text(segment_id))
-
-
-def _text(literal: bytes) -> str:
-    """What stands between a JSON text's quotes; a ValueError where that is no text."""
-    return from_json(b'"%b"' % literal)
+    return _model(found[1].decode()) if found else None
 
 
 def _may_hold_nan(payload: bytes | str) -> bool:
@@ -207,8 +180,8 @@ def _decode_object(payload: dict[str, Any], text: str) -> Event:
     try:
         if decoder:
             return decoder(payload)
-        if name in _MODELS:
-            return _MODELS[name].model_validate(_without_nulls(payload))
+        if model := _model(name):
+            return model.model_validate(_without_nulls(payload))
         translated = translate(payload)
         if translated is not None:
             return _MODELS[translated["type"]].model_validate(_without_nulls(translated))

@@ -57,8 +57,9 @@ async def earlier(stream: Stream, first: Entry) -> AsyncGenerator[list[Entry], N
             except AccessDenied:
                 await asyncio.sleep(DENIED_SECONDS)
                 continue
-            before = [entry for entry in raw if position(entry.id) < position(first.id)]
-            more = more and len(before) == len(raw)
+            before = raw
+            if raw and position(raw[-1].id) >= position(first.id):
+                before, more = [entry for entry in raw if position(entry.id) < position(first.id)], False
             cursor = before[-1].id if before else cursor
             for at in range(0, len(before), SLICE):
                 yield order.take(before[at : at + SLICE])

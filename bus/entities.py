@@ -19,28 +19,35 @@ ToolState = Literal["writing", "waiting", "running", "done", "failed", "interrup
 class TextBuffer:
     """A text that grows by deltas: appending is O(1), reading joins once."""
 
-    __slots__ = ("_length", "_parts")
+    # Most texts are whole and never grow again: they keep no list.
+    __slots__ = ("_length", "_more", "_text")
 
     def __init__(self, text: str = "") -> None:
-        self._parts = [text] if text else []
-        self._length = len(text)
+        self.replace(text)
 
     def __len__(self) -> int:
         return self._length
 
     def __str__(self) -> str:
-        if len(self._parts) > 1:
-            self._parts = ["".join(self._parts)]
-        return self._parts[0] if self._parts else ""
+        if self._more:
+            self._text = "".join((self._text, *self._more))
+            self._more = None
+        return self._text
 
     def append(self, delta: str) -> None:
         """Add `delta` to the end."""
-        self._parts.append(delta)
+        if not self._length:
+            self._text = delta
+        elif self._more is None:
+            self._more = [delta]
+        else:
+            self._more.append(delta)
         self._length += len(delta)
 
     def replace(self, text: str) -> None:
         """Make `text` the whole text."""
-        self._parts = [text] if text else []
+        self._text = text
+        self._more: list[str] | None = None
         self._length = len(text)
 
 
@@ -208,9 +215,24 @@ class Interruption(Entity):
     reason: str = "interrupt"
 
 
+@dataclass(slots=True, frozen=True, kw_only=True)
+class CallUsage:
+    """What one provider call was told and said, in tokens. `input_tokens` are all, the other two are a part of them.
+
+    `provider` is who answered, `name@host` where that was not at its own address; empty where the stream does not say.
+    """
+
+    model: str = ""
+    provider: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class TurnSummary(Entity):
-    """The footer of an answered turn, over all its provider calls.
+    """The footer of an answered turn, over all its provider calls; `usage` has those that were counted one by one.
 
     `output_tokens_per_second` counts from the first token to the last; times in ms.
     """
@@ -225,6 +247,7 @@ class TurnSummary(Entity):
     duration_ms: int | None = None
     first_token_ms: int | None = None
     output_tokens_per_second: float | None = None
+    usage: tuple[CallUsage, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -296,10 +319,10 @@ class TurnSpan:
 
 @dataclass(slots=True, frozen=True, kw_only=True)
 class TimelineState:
-    """What is going on now: the running turn and since when, or `idle` with what was known last.
+    """What is going on now: the running turn and since when (as far as was read), or `idle` with what was known last.
 
-    Tokens are those of the newest turn, over all its provider calls, so far; None where nobody counts. `next_try_ms` is
-    when a call that failed is tried again, while that is waited for.
+    Tokens are those of the newest turn, over all its provider calls, so far; None where nobody counts; `usage` has them
+    by call. `next_try_ms` is when a call that failed is tried again, while that is waited for.
     """
 
     status: Literal["idle", "answering"]
@@ -312,3 +335,4 @@ class TimelineState:
     stop_reason: str | None = None
     context_tokens: int = 0
     """About what the next call sends: what the last one counted, and an estimate for what came since."""
+    usage: tuple[CallUsage, ...] = ()

@@ -10,14 +10,18 @@ from __future__ import annotations
 import functools
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Protocol, cast
 
-from .codec import decode
+from pydantic_core import from_json
+
+from .codec import read, read_all
 from .events import Broken, Event, Final, Partial, Unknown
 from .meta import ZERO_ID, Metadata
 from .numbers import MAX_DIGITS, number
+from .slim import SlimDelta
 from .stream import START, Entry, Record
 
 VERSION = 1
@@ -73,8 +77,8 @@ def position_before(entry_id: str) -> str:
 class Shape(Protocol):
     """Makes an event of an entry's fields, for streams of other shapes than ours."""
 
-    def read(self, entry_id: str, fields: Fields) -> Event:
-        """The event; never raises."""
+    def read(self, entry_id: str, fields: Fields) -> Event | SlimDelta:
+        """The entry's content; never raises."""
         ...
 
 
@@ -108,8 +112,8 @@ class PlainText:
 class Watermill:
     """The shape of our own entries and of Geppetto's: the event's JSON in `payload`."""
 
-    def read(self, entry_id: str, fields: Fields) -> Event:
-        """The event in the payload. A message without a payload or metadata has an empty one."""
+    def read(self, entry_id: str, fields: Fields) -> Event | SlimDelta:
+        """What is in the payload. A message without a payload or metadata has an empty one."""
         payload = fields.get(b"payload")
         if payload is None:
             if _UUID not in fields:
@@ -125,7 +129,7 @@ class Watermill:
                 read_metadata(metadata)
             except ValueError as error:
                 return Broken(reason=f"The entry's metadata cannot be read: {error}.", raw=_text(payload))
-        return decode(payload)
+        return read(payload)
 
 
 WATERMILL = Watermill()
@@ -144,36 +148,62 @@ def read_entry(entry_id: str, fields: Fields, shape: Shape = WATERMILL) -> Entry
     return entry._replace(writer=author[0], epoch=author[1], seq=seq, n=n)
 
 
-# -- the fast path: entries as this project writes them --------------------------------------------------------------
+# -- many entries at once --------------------------------------------------------------------------------------------
 
 _OUR_NAMES = [_UUID, b"metadata", b"payload", b"v", b"ts", b"w", b"e", b"q", b"n"]
-_OUR_VERSION = str(VERSION).encode()
+_OURS = [*_OUR_NAMES, b"", str(VERSION).encode()]
+"""What is the same in all entries of ours: the names, no metadata, the version."""
 
 # What Entry() does, at half of its time.
-_make_entry: Callable[[type[Entry], tuple[str, Event, int, bytes, int, str, int, int]], Entry] = cast(
-    Any, tuple
-).__new__
+_make_entry: Callable[[type[Entry], tuple[Any, ...]], Entry] = cast(Any, tuple).__new__
 
 
-def read_flat(entry_id: str, flat: Sequence[bytes], shape: Shape = WATERMILL) -> Entry:
-    """One entry from its names and values, alternating, as Redis sends them: what `read_entry` makes of them."""
-    if flat[::2] == _OUR_NAMES and len(flat) == 2 * len(_OUR_NAMES) and shape is WATERMILL:
-        _, metadata, payload, version, ts, writer, epoch, seq, n = flat[1::2]
-        if (
-            version == _OUR_VERSION
-            and not metadata
-            and (ts.isdigit() and seq.isdigit() and n.isdigit())
-            and (len(ts) <= MAX_DIGITS and len(seq) <= MAX_DIGITS and len(n) <= MAX_DIGITS)
-            and (author := _author(writer, epoch))
-        ):
-            read = (entry_id, decode(payload), int(ts), payload, int(n), *author, int(seq))
-            return _make_entry(Entry, read)
-    return read_entry(entry_id, pair_up(flat), shape)
+def read_entries(rows: Iterable[tuple[bytes, Sequence[bytes] | None]], shape: Shape = WATERMILL) -> list[Entry]:
+    """Entries as Redis sends them, an id with names and values, alternating: what `read_entry` makes of each.
+
+    A deleted one, which has no fields, is left out.
+    """
+    there = [(entry_id, flat) for entry_id, flat in rows if flat is not None]
+    ours = _read_ours(there) if there and shape is WATERMILL else None
+    return [read_entry(entry_id.decode(), pair_up(flat), shape) for entry_id, flat in there] if ours is None else ours
+
+
+def _read_ours(rows: Sequence[tuple[bytes, Sequence[bytes]]]) -> list[Entry] | None:
+    """Entries as one writer of this project writes them, field by field for all at once; None: some are not such."""
+    count = len(rows)
+    try:
+        columns = list(zip(*[flat for _, flat in rows], strict=True))
+        _, metadata, payloads, versions, ts, writers, epochs, seqs, ns = columns[1::2]
+    except ValueError:
+        return None
+    alike = (*columns[::2], metadata, versions, writers, epochs)
+    first = [column[0] for column in alike]
+    author = _author(writers[0], epochs[0])
+    digits = _numbers((*ts, *ns, *seqs))
+    same = first[:-2] == _OURS and all(column.count(value) == count for column, value in zip(alike, first, strict=True))
+    if not same or author is None or digits is None:
+        return None
+    ids = [entry_id.decode() for entry_id, _ in rows]
+    ts, ns, seqs = digits[:count], digits[count : 2 * count], digits[2 * count :]
+    columns = zip(ids, read_all(payloads), ts, payloads, ns, repeat(author[0]), repeat(author[1]), seqs)
+    return list(map(_make_entry, repeat(Entry), columns))
+
+
+def _numbers(raws: Sequence[bytes]) -> list[int] | None:
+    """What `number` finds in each; None: not in all of them, or they must be read one by one."""
+    joined = b",".join(raws)
+    if not joined.replace(b",", b"").isdigit() or max(map(len, raws)) > MAX_DIGITS:
+        return None
+    try:
+        found: list[int] = from_json(b"[%b]" % joined)  # a quarter of the time of so many int()
+    except ValueError:  # an empty one, or one with a zero in front
+        return None
+    return found if len(found) == len(raws) else None
 
 
 @functools.lru_cache(maxsize=64)
 def _author(writer: bytes, epoch: bytes) -> tuple[str, int] | None:
-    """Every entry of ours names its writer and its epoch, and a stream has few of them."""
+    """Who wrote an entry of ours. A stream has few of them."""
     known = number(epoch)
     return (_text(writer), known) if writer and known is not None else None
 

@@ -272,6 +272,10 @@ class ToolCallFinished(Event):
     status: str | None = None
 
 
+class ProviderToolEvent(Event):
+    """Any event of a tool that runs at the provider: those are in `builtin_events`, which is loaded for the first."""
+
+
 # -- ours ------------------------------------------------------------------------------------------------------
 
 

@@ -186,7 +186,7 @@ class Order:
 def gap(ts: int, count: int | None, reason: str) -> Entry:
     """What stands where so many entries are missing; None: nobody knows how many."""
     event = Gap(count=count, reason=reason)
-    return Entry(id="", event=event, ts=ts, payload=encode(event))
+    return Entry("", event, ts, encode(event))
 
 
 def _follows(n: int | None, raw: list[Entry]) -> bool:
@@ -198,4 +198,4 @@ def _conflict(entry: Entry) -> Entry:
     """An entry whose number another one had before: that one counts, and this one is not hidden."""
     reason = f"Its number, {entry.n}, was given to an earlier entry, which counts."
     event = Broken(reason=reason, raw=entry.payload.decode(errors="replace"))
-    return Entry(id=entry.id, event=event, ts=entry.ts, payload=entry.payload)
+    return Entry(entry.id, event, entry.ts, entry.payload)

@@ -18,7 +18,7 @@ MOST_BYTES = 1024 * 1024
 SLOW_SECONDS = 1.2
 """A page should not take longer to arrive."""
 
-DECODED, DECODING_SECONDS = 16, 0.004
+DECODED, DECODING_SECONDS = 32, 0.004
 """So many entries are decoded in one go, and so long: a key that is pressed meanwhile is answered soon."""
 
 
@@ -70,7 +70,7 @@ class Pages:
                 await asyncio.sleep(0)  # the request goes out; whoever else has something to do comes first
                 until = time.monotonic() + DECODING_SECONDS
             entries += page.decode(begin, begin + DECODED)
-        self.pace.weighed(len(entries), sum(len(entry.payload) for entry in entries))
+        self.pace.weighed(len(entries), sum([len(entry.payload) for entry in entries]))
         return entries, more
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from .events import Event
+from .slim import SlimDelta
 
 START = "0-0"
 """The position before the first entry."""
@@ -22,18 +23,23 @@ class Entry(NamedTuple):
 
     `id` is its position; empty where a reader says by a `Gap` that entries are missing. `ts` is the writer's clock in
     Unix ms (a foreign entry without one has its id's time). `n` is its dense number in the stream, `writer`, `epoch`
-    and `seq` say who wrote it; all None in foreign entries. `payload` is the event's JSON as it stood there. An
-    unreadable entry has a `Broken` event.
+    and `seq` say who wrote it; all None in foreign entries. `payload` is the event's JSON as it stood there.
     """
 
     id: str
-    event: Event
+    content: Event | SlimDelta
     ts: int
     payload: bytes = b""
     n: int | None = None
     writer: str | None = None
     epoch: int | None = None
     seq: int | None = None
+
+    @property
+    def event(self) -> Event:
+        """The event that it holds; a `Broken` one where it could not be read."""
+        content = self.content
+        return content.event if isinstance(content, SlimDelta) else content
 
 
 @dataclass(frozen=True, slots=True)

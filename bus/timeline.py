@@ -6,26 +6,16 @@ events does is in the package `fold`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
-from . import builtin_events as wire
 from . import events as ev
 from .entities import Change, Entity, TimelineState, TurnSpan
 from .events import Event
-from .fold import context, notices, provider_tools, segments, tools, turns
+from .fold import context, notices, segments, tools, turns
 from .fold import loss as losses
 from .fold.board import Board, Turn
-from .fold.cost import total
-
-
-class _Entry(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def event(self) -> Event: ...
-    @property
-    def ts(self) -> int: ...
+from .fold.cost import total, usage_of
+from .stream import Entry
 
 
 class Timeline:
@@ -72,16 +62,17 @@ class Timeline:
             _fold(board, event)
         return board.changes
 
-    def apply_all(self, entries: Iterable[_Entry]) -> list[Change]:
+    def apply_all(self, entries: Sequence[Entry]) -> list[Change]:
         """Fold entries, oldest first. Deltas that follow one another become fewer changes than one by one."""
-        board, entries, changes, at = self._board, list(entries), list[Change](), 0
+        board, changes, at = self._board, list[Change](), 0
         while at < len(entries):
-            entry = entries[at]
-            self.apply(entry.event, entry.id, entry.ts)
-            at += 1
+            run = 0
             if self._loss is None and board.wait is None:
-                at += segments.fold_run(board, entry.event, entries, at)
+                run = segments.fold_run(board, entries, at)
+            if not run:
+                self.apply(entries[at].event, entries[at].id, entries[at].ts)
             changes += board.changes
+            at += run or 1
         return changes
 
     def mark_engine_lost(self, ts: int | None = None) -> list[Change]:
@@ -141,24 +132,10 @@ def _fold_content(board: Board, event: Event) -> None:
             tools.fold_tool(board, event)
         case ev.ProviderBlock():
             notices.fold_provider_block(board, event)
-        case _:
-            _fold_provider_tool(board, event)
+        case ev.ProviderToolEvent():
+            from .fold.provider_tools import fold_provider_tool  # comes with these models
 
-
-def _fold_provider_tool(board: Board, event: Event) -> None:
-    match event:
-        case wire.WebSearchEvent() | wire.ToolSearchResults():
-            provider_tools.fold_web_search(board, event)
-        case wire.FileSearchEvent():
-            provider_tools.fold_file_search(board, event)
-        case wire.CodeInterpreterEvent():
-            provider_tools.fold_code(board, event)
-        case wire.McpEvent():
-            provider_tools.fold_mcp(board, event)
-        case wire.ImageGenerationEvent():
-            provider_tools.fold_image(board, event)
-        case wire.Citation():
-            provider_tools.fold_citation(board, event)
+            fold_provider_tool(board, event)
         case _:
             _fold_aside(board, event)
 
@@ -201,11 +178,12 @@ def _state(board: Board) -> TimelineState:
     return TimelineState(
         status="idle" if turn.over else "answering",
         turn_id=turn.id,
-        since_ms=turn.started_ms,
+        since_ms=turn.seen_ms if turn.started_ms is None else turn.started_ms,
         next_try_ms=board.wait.until_ms if board.wait else None,
         model=next((message.model for message in reversed(messages) if message.model), None),
         input_tokens=total(message.input_tokens for message in messages),
         output_tokens=total(message.output_tokens for message in messages),
         stop_reason=messages[-1].stop_reason if messages else None,
         context_tokens=board.context_tokens,
+        usage=usage_of(messages),
     )

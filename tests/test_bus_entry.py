@@ -11,10 +11,21 @@ from typing import Any, cast
 import pytest
 
 from bus.codec import encode
-from bus.entry import PlainText, pair_up, position, position_before, read_entry, read_flat, read_metadata, write_fields
+from bus.entry import (
+    WATERMILL,
+    PlainText,
+    Shape,
+    pair_up,
+    position,
+    position_before,
+    read_entries,
+    read_entry,
+    read_metadata,
+    write_fields,
+)
 from bus.events import Broken, Final, Partial, Unknown
 from bus.meta import ZERO_ID
-from bus.stream import START, Record
+from bus.stream import START, Entry, Record
 from tests.support.fixtures import fixtures_dir
 
 PAYLOAD = b'{"type":"partial","meta":{"message_id":"m1"},"delta":"Hi"}'
@@ -29,6 +40,12 @@ def corpus() -> Path:
 
 def raw(value: bytes | str | int) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
+
+
+def read_flat(entry_id: str, flat: list[bytes], shape: Shape = WATERMILL) -> Entry:
+    """One entry, as many are read."""
+    (entry,) = read_entries([(entry_id.encode(), flat)], shape)
+    return entry
 
 
 def test_an_entry_has_the_three_fields_of_watermill_and_ours() -> None:
@@ -62,6 +79,8 @@ def test_the_order_of_fields_means_nothing() -> None:
         {b"metadata": b"\x80"},
         {b"metadata": b"\xff"},
         {b"ts": b"x"},
+        {b"ts": b"1,2"},
+        {b"n": b"007"},
         {b"ts": b"1" * 21},
         {b"n": b"-1"},
         {b"q": b""},

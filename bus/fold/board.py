@@ -60,10 +60,12 @@ class Message:
     id: str
     turn: Turn
     model: str | None = None
+    provider: str | None = None
     stop_reason: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     duration_ms: int | None = None
     first_token_after_ms: int | None = None
@@ -89,7 +91,10 @@ class Message:
             self.input_tokens = _larger(self.input_tokens, usage.told_tokens)
             self.output_tokens = _larger(self.output_tokens, usage.output_tokens)
             self.cached_tokens = _larger(self.cached_tokens, cached)
+            self.cache_write_tokens = _larger(self.cache_write_tokens, usage.cache_creation_input_tokens)
         if meta.extra:
+            provider = meta.extra.get("provider")
+            self.provider = provider if isinstance(provider, str) else self.provider
             self.reasoning_tokens = _larger(self.reasoning_tokens, meta.extra.get("reasoning_tokens"))
             self.first_token_after_ms = _larger(self.first_token_after_ms, meta.extra.get("first_token_ms"))
 
@@ -102,10 +107,14 @@ def _larger(known: int | None, new: object) -> int | None:
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """A prompt and all that answers it. `named`: the stream says its id; else it was made here."""
+    """A prompt and all that answers it. `named`: the stream says its id; else it was made here.
+
+    Of a turn whose beginning nobody has read, `started_ms` is None; `seen_ms` is then the first that is known of it.
+    """
 
     id: str
     named: bool
+    seen_ms: int | None
     started_ms: int | None = None
     ended_ms: int | None = None
     # The stream tells when a turn is over; streams of Geppetto do not.
@@ -291,7 +300,7 @@ class Board:
         return self._new_message(f"message-{self._unnamed}", event)
 
     def _new_turn(self, name: str, *, named: bool) -> Turn:
-        self.turn = self.turns[name] = Turn(name, named)
+        self.turn = self.turns[name] = Turn(name, named, self.ts)
         return self.turn
 
     def _new_message(self, name: str, event: Event) -> Message:

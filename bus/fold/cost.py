@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 
-from ..entities import Entity, TurnSummary
+from ..entities import CallUsage, Entity, TurnSummary
 from .board import Board, Message, Turn
 
 _SHORTEST_MS = 100
@@ -16,6 +16,22 @@ def total(counts: Iterable[int | None]) -> int | None:
     """The sum of what is known; None when nothing is."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
+
+
+def usage_of(messages: Iterable[Message]) -> tuple[CallUsage, ...]:
+    """What was counted, call by call."""
+    return tuple(
+        CallUsage(
+            model=message.model or "",
+            provider=message.provider or "",
+            input_tokens=message.input_tokens,
+            output_tokens=message.output_tokens or 0,
+            cached_tokens=message.cached_tokens or 0,
+            cache_write_tokens=message.cache_write_tokens or 0,
+        )
+        for message in messages
+        if message.input_tokens is not None
+    )
 
 
 def summarise(board: Board, turn: Turn) -> None:
@@ -58,6 +74,7 @@ def _summary(turn: Turn) -> TurnSummary:
         duration_ms=_elapsed(turn.started_ms, turn.ended_ms) or total(message.duration_ms for message in messages),
         first_token_ms=_first_token(turn),
         output_tokens_per_second=_rate(messages),
+        usage=usage_of(messages),
     )
 
 

@@ -6,15 +6,34 @@ from typing import TypeVar
 
 from .. import builtin_events as wire
 from ..entities import Citations, CodeInterpreter, Entity, FileSearch, GeneratedImage, McpCall, Source, WebSearch
-from ..events import Event, ToolResultPayload
-from ..meta import ZERO_ID
+from ..events import Event, ProviderToolEvent
 from .board import Board
+from .notices import fold_unknown
 from .segments import pause
 
 Item = TypeVar("Item", bound=Entity)
 
 
-def fold_web_search(board: Board, event: Event) -> None:
+def fold_provider_tool(board: Board, event: ProviderToolEvent) -> None:
+    """One event of such a tool."""
+    match event:
+        case wire.WebSearchEvent() | wire.ToolSearchResults():
+            _web_search(board, event)
+        case wire.FileSearchEvent():
+            _file_search(board, event)
+        case wire.CodeInterpreterEvent():
+            _code(board, event)
+        case wire.McpEvent():
+            _mcp(board, event)
+        case wire.ImageGenerationEvent():
+            _image(board, event)
+        case wire.Citation():
+            _citation(board, event)
+        case _:
+            fold_unknown(board, event)
+
+
+def _web_search(board: Board, event: Event) -> None:
     """A search on the web."""
     match event:
         case wire.WebSearchStarted(item_id=item_id, query=query):
@@ -35,7 +54,7 @@ def fold_web_search(board: Board, event: Event) -> None:
             pass
 
 
-def fold_file_search(board: Board, event: Event) -> None:
+def _file_search(board: Board, event: Event) -> None:
     """A search in files."""
     match event:
         case wire.FileSearchStarted(item_id=item_id) | wire.FileSearchSearching(item_id=item_id):
@@ -46,7 +65,7 @@ def fold_file_search(board: Board, event: Event) -> None:
             pass
 
 
-def fold_code(board: Board, event: Event) -> None:
+def _code(board: Board, event: Event) -> None:
     """Code that is written, then run."""
     match event:
         case wire.CodeInterpreterStarted(item_id=item_id):
@@ -75,23 +94,7 @@ def _run(board: Board, code: CodeInterpreter, *, running: bool) -> None:
         board.update(code)
 
 
-def fold_result(board: Board, event: Event, result: ToolResultPayload) -> bool:
-    """What came back from code or an MCP call of the event's message; False: it belongs to another tool."""
-    if event.meta.message_id == ZERO_ID or not result.id:
-        return False
-    items = board.message_of(event).items
-    item = items.get((CodeInterpreter, result.id)) or items.get((McpCall, result.id))
-    if not isinstance(item, CodeInterpreter | McpCall):
-        return False
-    if item.result is None:
-        item.result = result.result
-        if isinstance(item, McpCall):
-            item.name, item.failed = item.name or result.name or "", item.failed or bool(result.error)
-        board.update(item)
-    return True
-
-
-def fold_mcp(board: Board, event: Event) -> None:
+def _mcp(board: Board, event: Event) -> None:
     """An MCP call, or the listing of a server's tools."""
     match event:
         case wire.McpArgsDelta(item_id=item_id, delta=delta):
@@ -129,7 +132,7 @@ def _fail(board: Board, call: McpCall) -> None:
         board.end(call)
 
 
-def fold_image(board: Board, event: Event) -> None:
+def _image(board: Board, event: Event) -> None:
     """An image; previews replace each other, the last one stays."""
     match event:
         case wire.ImageGenerationInProgress(item_id=item_id) | wire.ImageGenerationGenerating(item_id=item_id):
@@ -145,7 +148,7 @@ def fold_image(board: Board, event: Event) -> None:
             pass
 
 
-def fold_citation(board: Board, event: wire.Citation) -> None:
+def _citation(board: Board, event: wire.Citation) -> None:
     """One more numbered source of the message."""
     message = board.message_of(event)
     source = Source(title=event.title, url=event.url, start_index=event.start_index, end_index=event.end_index)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from itertools import islice
 
 from ..dialects import REASONING_TEXT
 from ..entities import AssistantText, GapMarker, TextBuffer, Thinking
@@ -16,19 +16,13 @@ from ..events import (
     TextSegmentFinished,
     TextSegmentStarted,
 )
+from ..meta import Correlation, Metadata
+from ..slim import SlimDelta
+from ..stream import Entry
 from .board import Board, Message, Segment
 from .pieces import Pieces, insert, missing, repaired
 
 Delta = Partial | PartialThinking
-
-
-class _Entry(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def event(self) -> Any: ...  # looked at by its type first
-    @property
-    def ts(self) -> int: ...
 
 
 def fold_delta(board: Board, event: Delta) -> None:
@@ -38,7 +32,8 @@ def fold_delta(board: Board, event: Delta) -> None:
         segment is not None
         and event.offset == segment.base + len(segment.entity.text)
         and not event.completion
-        and _belongs(segment, event)
+        and event.correlation is not None
+        and _belongs(segment, type(event), event.meta, event.correlation)
     ):
         segment.message.last_delta_ms = board.ts
         board.append(segment.entity, segment.entity.text, event.delta)
@@ -46,47 +41,47 @@ def fold_delta(board: Board, event: Delta) -> None:
     _fold_any_delta(board, event)
 
 
-def _belongs(segment: Segment, event: Event) -> bool:
+def _belongs(segment: Segment, model: type[Delta], meta: Metadata, correlation: Correlation) -> bool:
     """Whether it is a delta of this very segment, which is open and has no holes, and brings nothing but text."""
-    correlation = event.correlation
     return (
-        type(event) is segment.delta_type
-        and correlation is not None
+        model is segment.delta_type
         and correlation.segment_id == segment.key
-        and event.meta.message_id == segment.message.id
-        and event.meta.usage is None
+        and meta.message_id == segment.message.id
+        and meta.usage is None
         and not segment.entity.done
         and segment.pieces is None
     )
 
 
-def fold_run(board: Board, before: Event, entries: Sequence[_Entry], begin: int) -> int:
-    """Fold the entries from `begin` on that do no more than go on where the event before them ended, all at once.
+def fold_run(board: Board, entries: Sequence[Entry], begin: int) -> int:
+    """Fold the entries from `begin` on that only make the text longer that grew last, all at once; says how many.
 
-    Returns how many those are. They come to the same as one by one with `fold_delta`, except for one change instead of
-    many. Nearly all entries of a long stream are such.
+    They come to the same as one by one with `fold_delta`, except for one change instead of many. Nearly all entries of
+    a long stream are such.
     """
-    segment = board.current
-    if segment is None or not _belongs(segment, before):
+    segment, first = board.current, entries[begin].content
+    if segment is None or type(first) is not SlimDelta:
         return 0
-    kind, meta, correlation = segment.delta_type, before.meta, before.correlation
-    offset = segment.base + len(segment.entity.text)
-    deltas: list[str] = []
-    for at in range(begin, len(entries)):
-        entry = entries[at]
-        event = entry.event
-        # The codec gives deltas of one segment the same metadata: these need no second look.
-        if type(event) is not kind or event.meta is not meta or event.correlation is not correlation:
+    model, _, meta, correlation = frame = first.frame
+    if not _belongs(segment, model, meta, correlation):
+        return 0
+    end = segment.base + len(segment.entity.text)
+    texts: list[str] = []
+    for entry in islice(entries, begin, None):
+        content = entry.content
+        # Deltas of one segment share their frame: these need no second look.
+        if type(content) is not SlimDelta or content.frame is not frame or content.offset != end:
             break
-        if event.offset != offset or event.completion or not board.is_new(entry.id):
+        if not board.is_new(entry.id):
             break
-        deltas.append(event.delta)
-        offset += len(event.delta)
-    if deltas:
-        last = entries[begin + len(deltas) - 1]
-        board.entry_id, segment.message.last_delta_ms = last.id, last.ts
-        board.append(segment.entity, segment.entity.text, "".join(deltas), entries=len(deltas))
-    return len(deltas)
+        texts.append(content.text)
+        end += len(content.text)
+    if texts:
+        last = entries[begin + len(texts) - 1]
+        board.changes, board.entry_id, board.ts = [], last.id, last.ts
+        segment.message.last_delta_ms = last.ts
+        board.append(segment.entity, segment.entity.text, "".join(texts), entries=len(texts))
+    return len(texts)
 
 
 def _fold_any_delta(board: Board, event: Delta) -> None:

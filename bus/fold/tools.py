@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ..entities import ToolState, ToolUse
+from ..entities import CodeInterpreter, McpCall, ToolState, ToolUse
 from ..events import (
     Event,
     ToolCall,
@@ -19,7 +19,6 @@ from ..events import (
 from ..meta import ZERO_ID
 from .board import Board
 from .context import grow
-from .provider_tools import fold_result
 from .segments import pause
 
 _ORDER: dict[ToolState, int] = {"writing": 0, "waiting": 1, "running": 2, "done": 3, "failed": 3, "interrupted": 3}
@@ -121,7 +120,7 @@ def _write(board: Board, event: ToolCallArgumentsDelta) -> None:
 
 
 def _answer(board: Board, event: Event, result: ToolResultPayload) -> None:
-    if result.id not in board.tools and fold_result(board, event, result):
+    if result.id not in board.tools and _answer_item(board, event, result):
         return
     tool = _tool(board, event, result.id, result.name)
     if tool.result is not None:
@@ -136,6 +135,22 @@ def _answer(board: Board, event: Event, result: ToolResultPayload) -> None:
     if tool.done:
         board.update(tool)
     board.end(tool)
+
+
+def _answer_item(board: Board, event: Event, result: ToolResultPayload) -> bool:
+    """What came back from code or an MCP call of the event's message; False: it belongs to another tool."""
+    if event.meta.message_id == ZERO_ID or not result.id:
+        return False
+    items = board.message_of(event).items
+    item = items.get((CodeInterpreter, result.id)) or items.get((McpCall, result.id))
+    if not isinstance(item, CodeInterpreter | McpCall):
+        return False
+    if item.result is None:
+        item.result = result.result
+        if isinstance(item, McpCall):
+            item.name, item.failed = item.name or result.name or "", item.failed or bool(result.error)
+        board.update(item)
+    return True
 
 
 def _says_error(result: str) -> bool:

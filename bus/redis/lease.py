@@ -29,7 +29,7 @@ _CLAIM, _RENEW, _RELEASE = Script("lease_claim"), Script("lease_renew"), Script(
 
 
 class Lease:
-    """One engine's hold on one session."""
+    """One engine's hold on one session. `note` is told why Redis does not answer, and None when it does."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class Lease:
         on_forgotten: Callable[[], Awaitable[None]],
         trouble: Callable[[], str] = lambda: "",
         newest: Callable[[], int] = lambda: 0,
+        note: Callable[[StoreUnavailable | None], None] = lambda trouble: None,
     ) -> None:
         self._connection = connection
         self._keys = keys
@@ -49,6 +50,7 @@ class Lease:
         self._on_forgotten = on_forgotten
         self._trouble = trouble
         self._newest = newest
+        self._note = note
         self._task: asyncio.Task[None] | None = None
         self.held = EngineLease(
             engine_id=engine_id,
@@ -128,11 +130,13 @@ class Lease:
             )
             if answer == b"forgotten":
                 await self._on_forgotten()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            self._note(error)
             return False
         except BusError as error:
             self.lost = error
         else:
+            self._note(None)
             if answer == b"lost":
                 self.lost = LeaseTaken(
                     f"Another engine has taken the session {keys.id} over, or it was deleted.",

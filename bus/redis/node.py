@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
+import hiredis
 from redis.asyncio.connection import URL_QUERY_ARGUMENT_PARSERS, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.connection import Connection as PlainConnection
 from redis.asyncio.retry import Retry
@@ -37,6 +38,9 @@ FAREWELL_SECONDS = 0.3
 
 Arg = str | bytes | int | float
 Command = Sequence[Arg]
+
+# Takes a fifth of the time that redis-py's own takes. Its stub knows no command of more than one word.
+_pack: Any = cast(Any, hiredis).pack_command
 
 
 class Dialer:
@@ -158,8 +162,8 @@ class Node:
     async def _execute(self, commands: Sequence[Command]) -> list[Any]:
         age, connection = self._age, await self._connected()
         try:
-            packed = connection.pack_commands(commands)
-            sending(sum(map(len, packed)))
+            packed = b"".join([_pack(tuple(command)) for command in commands])
+            sending(len(packed))
             with listening(connection._reader):
                 await connection.send_packed_command(packed)
                 return [await _reply(connection) for _ in commands]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -30,7 +30,6 @@ from .stream import RedisStream, block_on
 
 WAIT_SECONDS = 2.0
 CHUNK = 500
-MAX_DELIVERIES = 3
 LEAVING_SECONDS = 1.0
 """How long the last events may wait without progress when the seat is left: a Redis that is away is not waited for."""
 
@@ -65,10 +64,10 @@ class Finished(Protocol):
 class SessionSeat:
     """Use it as a context: entering claims the lease (a new epoch), leaving writes the rest and gives it up.
 
-    Redis being away makes every method wait, not fail. Each raises `LeaseTaken` or `Fenced` when another engine has
-    taken over. `idle_seconds` is how long `next_work` waits for a prompt; None is for ever. A prompt that
-    `max_deliveries` engines have died with is set aside. `unwritten` is how many events Redis is not known to have,
-    once the seat was left.
+    Redis being away makes every method wait, not fail: `note` is told why it does not answer, and None when it does.
+    Each raises `LeaseTaken` or `Fenced` when another engine has taken over. `idle_seconds` is how long `next_work`
+    waits for a prompt; None is for ever. A prompt that `max_deliveries` engines have died with is set aside.
+    `unwritten` is how many events Redis is not known to have, once the seat was left.
     """
 
     def __init__(
@@ -81,8 +80,9 @@ class SessionSeat:
         version: str = "",
         lease_seconds: float = 6.0,
         idle_seconds: float | None = 600.0,
-        max_deliveries: int = MAX_DELIVERIES,
+        max_deliveries: int,
         completions: bool = False,
+        note: Callable[[StoreUnavailable | None], None] = lambda trouble: None,
     ) -> None:
         self.session_id = session_id
         self._connection = connection
@@ -99,6 +99,7 @@ class SessionSeat:
             on_forgotten=self._restore_session,
             trouble=self._trouble,
             newest=lambda: self.sink.newest,
+            note=note,
         )
         self._engine_id = engine_id
         self._idle_seconds = idle_seconds
@@ -196,9 +197,9 @@ class SessionSeat:
             while more:
                 entries, more = await insist(lambda after=after: pages.read(after))
                 for entry in entries:
-                    after = entry.id
-                    self._answered.take(entry.event)
-                    yield await self._whole(entry.event)
+                    after, event = entry.id, entry.event
+                    self._answered.take(event)
+                    yield await self._whole(event)
         finally:
             await pages.close()
         missing = await insist(self._commands.missing)

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..archive import Archive
 from ..durability import AS_GIVEN, Durability
@@ -18,7 +19,6 @@ from ..numbers import number
 from ..reader import BareStream, follow
 from ..session import EngineLease, Prompt, Queue, SessionInfo
 from ..stream import START
-from ..writer import Writer
 from .address import parse_address
 from .archiving import Archiving
 from .commands import Commands, Fate
@@ -30,11 +30,14 @@ from .keys import SessionKeys
 from .lease import read_lease
 from .pool import Pool
 from .roles import Role, role_of
-from .seat import MAX_DELIVERIES, SessionSeat
 from .session_stream import SessionStream
 from .sessions import Sessions
 from .stream import RedisStream
 from .watch import SessionWatch
+
+if TYPE_CHECKING:
+    from ..writer import Writer
+    from .seat import SessionSeat
 
 LOADING_SECONDS = 0.2
 """How often a server that reads its data is asked whether it has."""
@@ -173,6 +176,8 @@ class Store:
 
         Enter it as a context; leaving it writes the rest. `writer` is a name that no other process has.
         """
+        from ..writer import Writer  # who only reads has no use for it
+
         known = number(await self._connection.call("HGET", SessionKeys(session_id).state, "e"))
         # Of two that have read the same epoch the clock tells which came later.
         epoch = max((known or 0) + 1, time.time_ns() // 1_000_000)
@@ -265,10 +270,13 @@ class Store:
         version: str = "",
         lease_seconds: float = 6.0,
         idle_seconds: float | None = 600.0,
-        max_deliveries: int = MAX_DELIVERIES,
+        max_deliveries: int = 3,
         completions: bool = False,
+        note: Callable[[StoreUnavailable | None], None] = lambda trouble: None,
     ) -> SessionSeat:
-        """The place to answer a session from; enter it to claim the lease."""
+        """The place to answer a session from; enter it to claim the lease. `note` is as in `pool_sessions`."""
+        from .seat import SessionSeat  # nor for this
+
         return SessionSeat(
             self._connection,
             self.stream(session_id),
@@ -279,6 +287,7 @@ class Store:
             idle_seconds=idle_seconds,
             max_deliveries=max_deliveries,
             completions=completions,
+            note=note,
         )
 
     def pool_sessions(

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
-from ..entry import WATERMILL, Shape, pair_up, position, read_flat, write_fields
+from ..entry import WATERMILL, Shape, pair_up, position, read_entries, write_fields
 from ..errors import StoreRefused
 from ..numbers import number
 from ..stream import START, AppendResult, Batch, Entry, Page, StreamInfo
@@ -162,9 +162,8 @@ class RedisStream:
         return await self._connection.call("GET", key, within=BLOCK_SECONDS)
 
     def entries(self, raw: Sequence[Any]) -> list[Entry]:
-        """Entries as Redis sends them, read; a deleted one (an id without fields) is left out."""
-        shape = self._shape
-        return [read_flat(entry_id.decode(), flat, shape) for entry_id, flat in raw if flat is not None]
+        """Entries as Redis sends them, read; a deleted one is left out."""
+        return read_entries(raw, self._shape)
 
 
 async def block_on(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 
-from bus.codec import decode
+from bus.codec import read
 from bus.entities import (
     AssistantText,
     Citations,
@@ -20,6 +21,7 @@ from bus.entities import (
     McpCall,
     ModeSwitch,
     Notice,
+    TextBuffer,
     Thinking,
     ToolUse,
     TurnSummary,
@@ -27,30 +29,49 @@ from bus.entities import (
     UserText,
     WebSearch,
 )
-from bus.events import Event
+from bus.fold.board import Board
+from bus.stream import Entry
 from bus.timeline import Timeline
 
 STREAMS = Path(__file__).parents[1] / "streams"
 
 
-class StoryEntry(NamedTuple):
-    """One entry of a story, as a reader would hand it on."""
-
-    id: str
-    event: Event
-    ts: int
-
-
-def load(path: Path) -> list[StoryEntry]:
+def load(path: Path) -> list[Entry]:
     """The entries of a story: one JSON object a line with `id`, `ts`, and `event` or (unreadable) `raw`."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [StoryEntry(line["id"], decode(_payload(line)), line["ts"]) for line in lines]
+    return [Entry(line["id"], read(_payload(line)), line["ts"]) for line in lines]
 
 
 def _payload(line: dict[str, Any]) -> bytes:
     if "raw" in line:
         return line["raw"].encode()
     return json.dumps(line["event"], ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def everything(timeline: Timeline) -> object:
+    """All that `timeline` knows, its memory of entries included, but for the changes that it told last."""
+    return _frozen(timeline, {})
+
+
+def _frozen(value: Any, known: dict[int, int]) -> object:
+    """`value` as tuples; an object that comes again is its number."""
+    match value:
+        case TextBuffer():
+            return str(value)
+        case dict():
+            return tuple((key, _frozen(item, known)) for key, item in cast("dict[object, object]", value).items())
+        case list() | tuple():
+            return tuple(_frozen(item, known) for item in cast("list[object]", value))
+        case Timeline() | Board():
+            state = cast("dict[str, object]", vars(value))
+            return tuple((name, _frozen(item, known)) for name, item in state.items() if name != "changes")
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            if id(value) in known:
+                return known[id(value)]
+            known[id(value)] = len(known)
+            return type(value), tuple(_frozen(getattr(value, field.name), known) for field in fields(value))
+        case _:
+            return value
 
 
 def transcript(timeline: Timeline) -> str:
