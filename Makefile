@@ -31,6 +31,7 @@ fuzz: .venv/.dev
 
 snapshots: .venv/.dev
 	$(BIN)/python -m pytest tests/test_tui_snapshots.py --snapshot-update $(ARGS)
+	$(BIN)/python -m tests.pictures
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

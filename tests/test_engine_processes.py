@@ -175,6 +175,12 @@ def test_ctrl_c_ends_an_engine_while_redis_does_not_answer_and_what_is_lost_is_s
     engine = home.start("engine", "--session", "halted")
     ask(server, "halted", "p1")
     wait_until_now(lambda: count(server, "riffle:{halted}:events") > 5, what="the answer's beginning")
+    assert engine.stderr is not None
+    server.stop()
+    assert engine.stderr.readline().startswith("riffle: Redis at ")
+    assert engine.stderr.readline() == "  riffle goes on as soon as it is back.\n"
+    server.cont()
+    assert engine.stderr.readline() == "riffle: Redis is back.\n"
     server.stop()
     engine.send_signal(signal.SIGINT)
     began = time.monotonic()

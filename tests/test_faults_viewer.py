@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -28,9 +29,9 @@ from bus.timeline import Timeline
 from bus.writer import Writer
 from tests.support.proxy import Proxy
 from tests.support.redis_server import RedisServer
-from tests.support.riffle import Home
+from tests.support.riffle import RIFFLE, Home
 from tests.support.riffle_app import attached
-from tests.support.terminal import CTRL_D
+from tests.support.terminal import CTRL_C, CTRL_D, Terminal
 from tests.support.viewer import Viewer
 from tests.support.waiting import wait_until, wait_until_now
 from tui.cli.errors import UsageError
@@ -284,9 +285,42 @@ def test_v10_resizes_a_suspension_and_a_hang_up_leave_the_terminal_whole(home: H
     wait_until_now(lambda: 1049 in terminal.modes)
     terminal.type("Still here")
     terminal.wait_for("Still here")
+    # Halted without a warning: what the terminal was before the program began is not forgotten over it.
+    threads, drawn = psutil.Process(terminal.process.pid).num_threads(), len(terminal.raw)
+    terminal.kill(signal.SIGSTOP)
+    wait_until_now(lambda: stopped(terminal.process.pid), what="the program stands still")
+    terminal.kill(signal.SIGCONT)
+    wait_until_now(lambda: b"\x1b[?1049h" in terminal.raw[drawn:], what="the screen is taken again")
+    terminal.type(", and here")
+    terminal.wait_for("Still here, and here")
+    assert psutil.Process(terminal.process.pid).num_threads() == threads, "one thread reads keys"
     terminal.kill(signal.SIGHUP)
     assert terminal.wait_exit() == 129
     assert (terminal.settings(), terminal.modes) == (terminal.untouched, LEFT_ON)
+
+
+@pytest.mark.xdist_group("pty")
+def test_v10_keys_in_an_editor_are_for_the_editor_and_a_halt_is_for_both(home: Home) -> None:
+    # As vim: Ctrl+C interrupts what it does, and goes to all that run in the terminal.
+    script = "trap 'echo is told' INT; echo waits; until read line; do :; done; echo $line > $0"
+    home.env["EDITOR"] = shlex.join(["sh", "-c", script])
+    shell = ["sh", "-c", 'set -m; "$@"; echo "the shell has it"; read line; fg', "sh"]
+    terminal = Terminal([*shell, *RIFFLE, "attach", "s1"], home.env, cwd=home.folder)
+    try:
+        terminal.wait_for(SAID)
+        terminal.type("\x07")
+        terminal.wait_for("waits")
+        terminal.type(CTRL_C)
+        terminal.wait_for("is told")
+        terminal.type("\x1a")
+        terminal.wait_for("the shell has it")
+        terminal.type("\nwritten elsewhere\n")
+        terminal.wait_for(lambda screen: SAID in screen and "▌ written elsewhere" in screen)
+        terminal.type(CTRL_C + CTRL_D)
+        assert terminal.wait_exit() == 0
+        assert (terminal.settings(), terminal.modes) == (terminal.untouched, LEFT_ON)
+    finally:
+        terminal.close()
 
 
 @pytest.mark.xdist_group("pty")

@@ -63,6 +63,30 @@ def test_watching_never_loads_a_provider_sdk() -> None:
     assert not loaded & SDKS
 
 
+def test_who_only_watches_loads_nothing_for_writing() -> None:
+    loaded = modules_after("import tui.app, tui.live_source, tui.fold, tui.timeline.view")
+    assert not loaded & {"bus.writer", "bus.redis.seat"}
+    # Half of the vocabulary, for tools that few sessions use.
+    assert not loaded & {"bus.builtin_events", "bus.fold.provider_tools"}
+
+
+def test_no_plugin_of_pydantic_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "a_plugin.py").touch()
+    info = tmp_path / "a_plugin-1.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_text("[pydantic]\nit = a_plugin\n")
+    (info / "METADATA").write_text("Name: a_plugin\nVersion: 1\n")
+    code = f"""
+import sys
+sys.path.append({str(tmp_path)!r})
+from tui.__main__ import main
+main(["--version"])
+from bus.meta import Metadata
+Metadata(message_id="m")
+"""
+    assert "a_plugin" not in modules_after(code)
+
+
 def test_the_bus_works_under_the_name_of_its_own_wheel(tmp_path: Path) -> None:
     (tmp_path / "riffle_bus").symlink_to(ROOT / "bus")
     code = f"""

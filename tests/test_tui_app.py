@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from rich.segment import Segment
@@ -18,14 +21,17 @@ from bus.errors import UnknownSession
 from bus.feed import ConnectionChanged, EntriesRead
 from bus.session import ConnectionState, EngineLease, Prompt, Queue, SessionInfo
 from tests.support.riffle_app import answered, answering, screen
-from tests.support.scripted_source import Sent, Story
+from tests.support.scripted_source import STARTED_MS, Sent, Story
 from tests.support.waiting import wait_until
 from tui.app import Ending
 from tui.clean import is_clean_line
+from tui.facts import Facts
 from tui.openings import Attach, Chat, Replay
 from tui.player import Player
 from tui.replay_source import ReplaySource
+from tui.screens import watching
 from tui.screens.picker import Picker
+from tui.widgets.status import StatusLine, fit, left_segments, right_segments
 from tui.widgets.welcome import Welcome
 
 LEASE = EngineLease(engine_id="e1", epoch=1, host="desk", pid=1, version="1", busy=True, started_ms=0)
@@ -47,6 +53,44 @@ async def test_a_prompt_is_sent_and_the_answer_shown(own_home: Path) -> None:
         assert "esc to interrupt" in app.status
 
 
+async def test_the_first_frame_is_laid_out_for_the_terminal_that_there_is(own_home: Path) -> None:
+    app = screen(own_home)
+    async with app.run_test(size=(50, 16)):
+        begun = app.get_default_screen()
+        assert begun.has_class("-narrow", "-tall")
+        assert not begun.has_class("-normal") and not begun.has_class("-short")
+
+
+async def test_an_answer_whose_beginning_is_not_in_the_stream_can_be_stopped(own_home: Path) -> None:
+    app = screen(own_home, Story(STARTED_MS + 3_000).say("and so on").take(), seconds=5.0)
+    async with app.run_test() as pilot:
+        await app.read(1)
+        await wait_until(lambda: "answering 1 s  esc to interrupt" in app.status)
+        await pilot.press("escape")
+        await wait_until(lambda: app.source.stopped)
+
+
+async def test_who_leaves_while_the_timeline_is_still_imported_leaves_in_peace(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, left = threading.Event(), threading.Event()
+
+    def import_slowly(name: str) -> ModuleType:
+        begun.set()
+        assert left.wait(10)
+        return importlib.import_module(name)
+
+    monkeypatch.setattr(watching, "importlib", SimpleNamespace(import_module=import_slowly))
+    app = screen(own_home)
+    async with app.run_test():
+        await wait_until(begun.is_set)
+        # The first that goes of a screen is what stands in it; what it does is cancelled last.
+        await app.session_screen.query_one("#stage").remove()
+        left.set()
+        await wait_until(lambda: not app.workers)
+        assert app.session_screen.view is None
+
+
 async def test_what_is_typed_before_the_session_is_open_is_sent_when_it_is(own_home: Path) -> None:
     import asyncio
 
@@ -61,6 +105,13 @@ async def test_what_is_typed_before_the_session_is_open_is_sent_when_it_is(own_h
         await wait_until(lambda: app.source.sent)
         assert [sent.text for sent in app.source.sent] == ["early"]
         assert app.prompt.text == "still writing"
+
+
+def test_of_a_title_as_much_is_shown_as_there_is_room_for() -> None:
+    facts = Facts(title="Why does the reader stop after the first page?", model="demo")
+    left, _ = fit(left_segments(facts), right_segments(facts), 60)
+    assert [segment.text for segment in left] == ["Why does the reader stop after the firs…"]
+    assert fit(left_segments(facts), right_segments(facts), 30)[0] == []
 
 
 async def test_a_session_is_called_empty_only_when_it_was_read(own_home: Path) -> None:
@@ -280,6 +331,15 @@ async def test_scrolling_up_says_what_is_new_below(own_home: Path) -> None:
         app.source.push(story.ask("one more").say("news").finish().take())
         await wait_until(lambda: "new ↓" in app.status)
         await pilot.press("ctrl+end")
+        await wait_until(lambda: "↓" not in app.status)
+        await pilot.press("pageup")
+        await wait_until(lambda: "scrolled ↓" in app.status)
+        # What says so can be clicked, and only that.
+        arrow = 2 + app.status.index("↓")
+        for x in (arrow + 3, arrow - len("scrolled ↓")):
+            await pilot.click(StatusLine, offset=(x, 0))
+            assert "scrolled ↓" in app.status
+        await pilot.click(StatusLine, offset=(arrow, 0))
         await wait_until(lambda: "↓" not in app.status)
 
 

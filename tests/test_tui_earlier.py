@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
 
 from bus.entities import ToolUse
 from bus.feed import BeganLate, EntriesRead, LeaseChanged
@@ -87,3 +90,20 @@ async def test_an_answer_whose_beginning_is_not_read_yet_is_whole_in_the_end(own
         await wait_until(lambda: "One two three four" in app.timeline)
         assert "Why?" in app.timeline and "engine lost" in app.status
         assert app.timeline.count("three") == 1
+
+
+async def test_the_last_turns_are_on_the_screen_before_others_are_asked_for(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, last, _ = split(30, 12)
+    app = opened(own_home, before, last)
+    earlier, shown = app.source.earlier, list[str]()
+
+    def asked() -> AsyncIterator[list[Entry]]:
+        shown.append(app.timeline)
+        return earlier()
+
+    monkeypatch.setattr(app.source, "earlier", asked)
+    async with app.run_test(size=(80, 16)):
+        await wait_until(lambda: shown)
+    assert "Late 11?" in shown[0]

@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from bus.builtin_events import Citation
 from bus.errors import StoreUnavailable
 from bus.events import (
@@ -23,7 +25,7 @@ from bus.events import (
 )
 from bus.feed import BeganLate, ConnectionChanged, EntriesRead, FeedItem
 from bus.meta import Correlation, Metadata
-from bus.session import ConnectionState, Queue
+from bus.session import ConnectionState, Queue, SessionInfo
 from bus.stream import Entry
 from tests.support.captured import forbidden
 from tests.support.riffle import Home
@@ -33,6 +35,8 @@ from tests.support.waiting import wait_until
 from tui.facts import Mode
 from tui.plain import PlainSession
 from tui.plain_text import PlainText
+from tui.player import Player
+from tui.replay_source import ReplaySource
 
 
 class Typed:
@@ -95,7 +99,7 @@ def turn(prompt_id: str, text: str, said: str, *ending: Event) -> EntriesRead:
         Partial(meta=meta, correlation=Correlation(segment_id=prompt_id), delta=said),
         *(event.model_copy(update={"meta": meta}) for event in ending),
     ]
-    entries = [Entry(id=f"9{n}-0", event=event, ts=STARTED_MS + n) for n, event in enumerate(events)]
+    entries = [Entry(f"9{n}-0", event, STARTED_MS + n) for n, event in enumerate(events)]
     return EntriesRead(entries, caught_up=True)
 
 
@@ -173,6 +177,29 @@ async def test_a_recording_ends_by_itself_and_asks_for_nothing() -> None:
     read.source.items = lambda: played(told)  # type: ignore[method-assign]
     await asyncio.wait_for(read.session.run(), 5)
     assert read.said == "User: One\n\nAssistant: First\n"
+
+
+@pytest.mark.parametrize("speed", [float("inf"), 1.0])
+async def test_the_long_pauses_of_a_recording_are_said_when_they_begin(speed: float) -> None:
+    told = Story().ask("One").say("First, ").wait(42_000).say("second").finish().wait(9_000).ask("Two").wait(3_725_000)
+    entries = told.say("Third").finish().take().entries
+    now = [0.0]
+    player = Player([entry.ts for entry in entries], speed=speed, clock=lambda: now[0])
+    source = ReplaySource(SessionInfo(id="x"), entries, player)
+    terminal = Terminal()
+    session = PlainSession(source, PlainText(terminal), Typed())
+    running = asyncio.ensure_future(session.run())
+    if speed == 1.0:
+        now[0] = 0.35
+        source.play("slower")  # any key has it look at the clock
+        await wait_until(lambda: terminal.getvalue().endswith("Note: nothing for 42 s.\n"), what=terminal.getvalue())
+        assert not player.ended
+        source.play("end")
+    await asyncio.wait_for(running, 5)
+    assert terminal.getvalue() == (
+        "User: One\n\nAssistant: First, \n\nNote: nothing for 42 s.\n\nAssistant: second\n\n"
+        "User: Two\n\nNote: nothing for 1 h 2 min.\n\nAssistant: Third\n"
+    )
 
 
 async def played(*items: FeedItem) -> AsyncIterator[FeedItem]:

@@ -8,16 +8,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from bus.entities import GeneratedImage
+from bus.errors import AccessDenied
 from bus.session import SessionInfo
 from tests.support.gallery import PICTURE
 from tests.support.riffle_app import Screen
 from tests.support.scripted_source import LIVE, ScriptedLibrary, ScriptedSource, Story
 from tests.support.timeline import answer, created, show
 from tests.support.waiting import wait_until
-from tui.openings import Replay
+from tui.openings import Chat, Replay
 from tui.player import Player
 from tui.replay_source import ReplaySource
 from tui.screens.details import DetailsScreen
@@ -130,7 +131,9 @@ async def test_what_a_block_leads_to_and_its_picture_are_in_its_menu(
         await wait_until(lambda: bool(view.window.rows))
         picture = GeneratedImage(id="i", image_base64=PICTURE, done=True)
         show(view, *created(picture, answer("l", "See [the docs](https://evil.example/x).")))
+        await pilot.pause()
         view.focus()
+        await wait_until(lambda: view.has_focus)
         view.move_cursor((7, 0))
         await pilot.press("m")
         await wait_until(lambda: isinstance(app.screen, Picker))
@@ -147,6 +150,49 @@ async def test_what_a_block_leads_to_and_its_picture_are_in_its_menu(
         await pilot.press("enter")
         await app.note(f"Saved: {tmp_path}/riffle-picture-1.png")
         assert (tmp_path / "riffle-picture-1.png").read_bytes() == base64.b64decode(PICTURE + "=")
+
+
+async def chosen(app: Screen, text: str) -> None:
+    """Choose what `text` finds in the menu of the block that the cursor is on."""
+    await app.press("m")
+    await wait_until(lambda: isinstance(app.screen, Picker))
+    await app.press(*text, "enter")
+    await wait_until(lambda: not isinstance(app.screen, Picker))
+
+
+async def test_a_new_session_goes_on_from_an_ended_turn_of_an_old_one(own_home: Path) -> None:
+    told = Story().ask("Where do trout live?").say("In streams.").finish()
+    end = told.entries[-1].id
+    told.ask("And pike?").say("They eat").ask("And eels?")
+    app = Screen(own_home, ScriptedLibrary(ScriptedSource(script=[LIVE, told.take()])))
+    async with app.run_test(size=(80, 40)) as pilot:
+        app.press = pilot.press
+        await app.read(6)
+        view, first = app.session_screen.view, app.folded.timeline.entities[0]
+        assert view is not None
+        await wait_until(lambda: bool(view.window.rows))
+        view.focus()
+        for index, can_fork in ((1, True), (4, False)):
+            view.move_cursor((index, 0))
+            await pilot.press("m")
+            await wait_until(lambda: isinstance(app.screen, Picker))
+            await wait_until(lambda: app.screen.query_one(OptionList).option_count > 3)
+            offered = [str(option.prompt) for option in app.screen.query_one(OptionList).options]
+            assert any("Fork" in each for each in offered) == can_fork, "what is not answered cannot be gone on from"
+            await pilot.press("escape")
+            await wait_until(lambda: not isinstance(app.screen, Picker))
+        view.move_cursor((0, 0))
+        app.library.failure = AccessDenied("This user may not write.", "Ask for it.")
+        await chosen(app, "fo")
+        await app.note("This user may not write. Ask for it.")
+        app.library.failure = None
+        await chosen(app, "fo")
+        await wait_until(lambda: len(app.library.opened) == 2)
+        [(session, at)] = app.library.forked
+        assert session == app.source.session.id
+        assert first.last_entry_id < at <= end
+        assert app.library.opened[1] == Chat(session="fork")
+        await app.note("“Water (fork)”: a new session, which goes on from here.")
 
 
 async def test_a_copy_is_called_what_it_is(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

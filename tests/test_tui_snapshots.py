@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Static
 
+from bus.entities import GeneratedImage
 from bus.events import Event, Interrupt, RunStopped, Status, UserMessage
 from bus.feed import QueueChanged
 from bus.meta import Metadata
 from bus.session import Prompt, Queue, SessionInfo
 from engine.failures import Stalled
+from tests import pictures
 from tests.support import gallery
+from tests.support.conversation import conversation
 from tests.support.gallery import Gallery
 from tests.support.provider_http import Answer
+from tests.support.riffle import ROOT
 from tests.support.riffle_app import Screen
 from tests.support.scripted_source import LIVE, STARTED_MS, ScriptedLibrary, ScriptedSource, Story
 from tests.support.troubles import refused, said, told
@@ -25,6 +31,8 @@ from tui.openings import Attach, Chat, Replay
 from tui.player import Player
 from tui.replay_source import ReplaySource
 from tui.screens.picker import Picker
+from tui.timeline.pictures import Pictures
+from tui.widgets.search_bar import SearchBar
 
 SnapCompare = Callable[..., bool]
 Drive = Callable[[Pilot[Any]], Awaitable[None]]
@@ -231,6 +239,22 @@ def test_tool_cards(snap_compare: SnapCompare, theme: str, width: int) -> None:
     assert snap_compare(Gallery(theme, gallery.tools()), terminal_size=(width, 72 if width > 80 else 86))
 
 
+@pytest.mark.parametrize(("theme", "width"), [("dusk", 80), ("paper", 40)])
+def test_pictures(snap_compare: SnapCompare, theme: str, width: int) -> None:
+    """A picture in cells, one that is folded, one that is not whole."""
+    app = Gallery(theme, gallery.pictures())
+
+    async def drive(pilot: Pilot[Any]) -> None:
+        app.view.pictures = Pictures(app.view, "blocks")
+        app.view.outdate((GeneratedImage,))
+        await wait_until(lambda: "It is not shown" in "\n".join(app.view.plain_lines()))
+        await wait_until(lambda: "\n".join(app.view.plain_lines()).count("▾ Image") == 2)
+        app.view.toggle(2, "folded")
+        app.view.action_scroll_home()
+
+    assert snap_compare(app, run_before=drive, terminal_size=(width, 24))
+
+
 def test_open_cards(snap_compare: SnapCompare) -> None:
     """Tool calls with all of their arguments, and more of their results."""
     shown = [card for card in gallery.tools() if card.id not in ("w4", "w10")]
@@ -269,10 +293,42 @@ def test_completions(snap_compare: SnapCompare, own_home: Path) -> None:
     assert snap_compare(app, run_before=drive, terminal_size=(80, 24))
 
 
-def test_readme(snap_compare: SnapCompare, own_home: Path) -> None:
-    """The picture that the README shows."""
+# -- the pictures of the README and the docs: `make snapshots` copies them to docs/pictures ----------------------
 
+
+def reader_session(home: Path, theme: str) -> Screen:
+    queue = Queue((Prompt(id="q1", text="Then write the line for the changelog", author="ada@desk"),))
+    source = ScriptedSource(script=[LIVE, conversation().take(), QueueChanged(queue)])
+    return Screen(home, ScriptedLibrary(source), theme=theme)
+
+
+@pytest.mark.parametrize(
+    ("theme", "size", "keys"),
+    [
+        pytest.param("dusk", (100, 55), (), id="chat-dark"),
+        pytest.param("paper", (100, 55), (), id="chat-light"),
+        pytest.param("dusk", (90, 26), ("ctrl+f", *"cursor", "up", "up", "up"), id="search"),
+        pytest.param("peat", (46, 36), (), id="narrow"),
+    ],
+)
+def test_readme(
+    snap_compare: SnapCompare, own_home: Path, theme: str, size: tuple[int, int], keys: Sequence[str]
+) -> None:
     async def drive(pilot: Pilot[Any]) -> None:
-        await settled(pilot, entities=8)
+        app = await settled(pilot, entities=10)
+        await pilot.press(*keys)
+        if keys:
+            bar = app.screen.query_one(SearchBar)
+            await wait_until(lambda: "/" in str(bar.query(Static).last().render()), what="the hits are counted")
+        await pilot.pause()
 
-    assert snap_compare(chat(own_home, "dusk"), run_before=drive, terminal_size=(100, 42))
+    assert snap_compare(reader_session(own_home, theme), run_before=drive, terminal_size=size)
+
+
+def test_the_pictures_of_the_readme_are_those_of_the_tests() -> None:
+    shown = {path.name: path.read_bytes() for path in pictures.FOLDER.glob("*.svg")}
+    made = {picture.name: snapshot.read_bytes() for picture, snapshot in pictures.pictures().items()}
+    assert made
+    assert shown == made, "make snapshots renews them"
+    named = re.findall(r"docs/pictures/([\w-]+\.svg)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert set(named) <= set(made)

@@ -199,6 +199,24 @@ async def test_without_color_what_is_chosen_is_in_reverse(own_home: Path, monkey
         assert "paper" not in loud
 
 
+@pytest.mark.parametrize(("term", "italics"), [("screen.xterm-256color", ""), ("tmux-256color", "Ask anything")])
+async def test_in_gnu_screen_nothing_is_in_italics(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, term: str, italics: str
+) -> None:
+    """It would show them in reverse. Inside tmux they are shown as they are, wherever that runs."""
+    monkeypatch.setenv("STY", "1234.pts-0.host")
+    monkeypatch.setenv("TERM", term)
+    app = screen(own_home)
+    async with app.run_test() as pilot:
+        await app.opened()
+        app.prompt.styles.text_style = "italic"
+        await pilot.pause()
+        compositor = app.screen._compositor  # pyright: ignore[reportPrivateUsage]
+        shown = [segment for strip in compositor.render_strips() for segment in strip]
+        found = "".join(segment.text for segment in shown if segment.style and segment.style.italic)
+        assert found.strip() == italics
+
+
 # -- what the terminal says -----------------------------------------------------------------------------------------
 
 

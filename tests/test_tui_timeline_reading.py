@@ -137,6 +137,21 @@ async def test_code_in_containers_does_not_wrap_either() -> None:
         assert not [row for row in lines(view) if "part9" in row]
 
 
+async def test_of_an_endless_line_it_is_said_how_much_is_left_out_and_a_copy_has_all_of_it() -> None:
+    line = "".join(f"{number:04} " for number in range(1000)) + "end"
+    said = " … 907 more characters; a copy has them"
+    async with timeline(answer("a", f"> ```\n> {line}\n> x = 1\n> ```"), size=(60, 90)) as (view, pilot, app):
+        assert [row.removeprefix("│ ") for row in lines(view)[-2:]] == [said, " x = 1"]
+        selected = view.get_selection(Selection(None, None))
+        assert selected is not None and selected[0].replace("> ", "") == f"{line}\nx = 1"
+        view.action_toggle_wrap()
+        view.action_scroll_code(1)
+        assert [row.removeprefix("│ ") for row in lines(view)[1:]] == [said, "‹"]
+        await pilot.press("up", "c")
+        await wait_until(lambda: len(app.chosen) == 1)
+        assert app.chosen[0].text == f"{line}\nx = 1"
+
+
 async def test_copies_are_as_written() -> None:
     async with timeline(
         user("u", "Hi\n\nyou"), answer("a", WRITTEN), answer("b", f"```python\n{CODE}\n```"), size=(34, 30)
@@ -161,6 +176,19 @@ async def test_copies_are_as_written() -> None:
             ("copy_message", CODE, True),
         ]
         assert app.chosen[1].message == f"```python\n{CODE}\n```"
+
+
+async def test_a_part_of_a_table_is_copied_without_its_rules() -> None:
+    async with timeline(answer("a", "| name | value | x |\n| --- | --- | --- |\n| one | 1 | y |\n| two | 2 | z |")) as (
+        view,
+        pilot,
+        _,
+    ):
+        await pilot.mouse_down(view, offset=(2, 2))
+        await pilot.mouse_up(view, offset=(10, 3))
+        selected = view.get_selection(view.screen.selections[view])
+        assert selected is not None
+        assert selected[0] == "| one | 1 | y |\ntwo | 2"
 
 
 async def test_enter_asks_what_to_do_where_there_is_nothing_to_open() -> None:

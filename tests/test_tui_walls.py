@@ -45,7 +45,7 @@ from bus.feed import ConnectionChanged, LeaseChanged, QueueChanged
 from bus.session import ConnectionState, EngineLease, Prompt, Queue, SessionInfo
 from bus.stream import Entry
 from engine.profiles import Profile
-from tests.support.captured import FORBIDDEN, SAID, Capture, captured, forbidden
+from tests.support.captured import FORBIDDEN, SAID, STARTING, Capture, captured, forbidden
 from tests.support.riffle_app import Screen
 from tests.support.scripted_source import LIVE, ScriptedLibrary, ScriptedSource, Story
 from tests.support.timeline import TimelineApp
@@ -60,6 +60,7 @@ from tui.crash import write_report
 from tui.output_filter import ControlFilter
 from tui.timeline.cards import Look
 from tui.timeline.section import Section
+from tui.window_title import TitledDriver
 
 PAYLOADS = {
     "clipboard write": "\x1b]52;c;UFdORUQ=\x1b\\",
@@ -295,7 +296,7 @@ def test_what_commands_print_commands_no_terminal(monkeypatch: pytest.MonkeyPatc
         complain(text, text)
         say(text, "red")
         say(write_report(ValueError(text), tmp_path))
-        entry = Entry(id=text, ts=0, event=Broken(reason=text), payload=text.encode(errors="replace"))
+        entry = Entry(text, Broken(reason=text), 0, text.encode(errors="replace"))
         tty.write(tidy(json_line(entry), tty))
         tty.write(tidy(yaml_document(entry), tty))
     assert not forbidden(tty.getvalue(), SAID)
@@ -318,6 +319,25 @@ def test_the_filter_takes_terminal_links_away_and_leaves_the_rest_alone() -> Non
     assert second.style is not None
     assert second.style.link is None
     assert second.style.italic
+
+
+class Window(TitledDriver):
+    """A driver without a terminal, and what it would have written."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def write(self, data: str) -> None:
+        self.sent.append(data)
+
+
+def test_no_title_of_a_session_gets_out_of_that_of_the_window() -> None:
+    window = Window()
+    for text in PAYLOADS.values():
+        window.show_title(f"the-title {text}")
+    assert len(window.sent) == len(PAYLOADS)
+    assert all(each.startswith("\x1b]2;the-title ") and each.endswith("riffle\x07") for each in window.sent)
+    assert not forbidden("".join(window.sent), STARTING)
 
 
 def test_cleaning_keeps_what_people_write() -> None:

@@ -11,6 +11,7 @@ what a person waits for.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +23,8 @@ from tui.openings import Attach, Chat, Command, Replay
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     collector.rest()
+    # None is used, and to look for some in every installed distribution takes as long as a frame.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from tui.cli.parser import parse
     from tui.cli.printing import prepare_stdout
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.text import Text
 from textual import work
@@ -21,7 +21,7 @@ from textual.screen import Screen
 
 from bus.errors import BusError
 from bus.session import SessionInfo
-from tui import clipboard, commands, crash
+from tui import clipboard, commands, crash, lending
 from tui.clean import clean, clean_line
 from tui.config import Config
 from tui.drafts import Drafts, History
@@ -44,8 +44,14 @@ from tui.sources import Library
 from tui.terse_output import terse_driver
 from tui.wardrobe import Wardrobe
 
+if TYPE_CHECKING:
+    from engine.prices import Prices
+
 LEAVE_SECONDS = 0.4
 """How long letting go of a session may hold up quitting."""
+
+WIDTHS, HEIGHTS = [(0, "-narrow"), (60, "-normal")], [(0, "-short"), (16, "-tall")]
+"""From how many columns and lines on a screen has which class."""
 
 OPENED_SCHEMES = ("https://", "http://", "mailto:")
 
@@ -69,8 +75,8 @@ class Riffle(Wardrobe[Ending]):
     CSS_PATH = Path(__file__).with_name("riffle.tcss")
     DEFAULT_MODE = "session 1"
     ENABLE_COMMAND_PALETTE = False  # ours is a picker like the others
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal")]  # noqa: RUF012 (not a class variable to Textual)
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 (not a class variable to Textual)
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     def __init__(
         self,
@@ -109,7 +115,11 @@ class Riffle(Wardrobe[Ending]):
 
     def _session_screen(self, opening: Opening) -> SessionScreen:
         model = (isinstance(opening, Chat) and opening.model) or self.config.model
-        return SessionScreen(opening, self._library, self._history, self._drafts, model)
+        screen = SessionScreen(opening, self._library, self._history, self._drafts, model)
+        # The toolkit tells a screen its size after its first frame, and would style and lay out all of it again.
+        for cells, sizes in zip(self.size, (WIDTHS, HEIGHTS), strict=True):
+            screen.add_class(max(size for size in sizes if size[0] <= cells)[1], update=False)
+        return screen
 
     def on_mount(self) -> None:
         """Say what is wrong with the config."""
@@ -119,13 +129,7 @@ class Riffle(Wardrobe[Ending]):
             self.notify(warning, severity="warning", timeout=10)
         self.call_after_refresh(self.ask_background)
         if not self.is_headless:
-            # Textual's own handler runs in the middle of anything, and may wait for a lock that this anything holds.
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTSTP, self._stand_still)
-
-    def _stand_still(self) -> None:
-        """Leave the terminal to the shell until that says to go on."""
-        with self.suspend():
-            os.kill(os.getpid(), signal.SIGSTOP)
+            lending.listen(self)
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's own, which then writes no style twice."""
@@ -146,6 +150,13 @@ class Riffle(Wardrobe[Ending]):
     ) -> None:
         """Show a note in the corner. Its text is shown as it is, never as markup."""
         super().notify(clean(message), title=clean(title), severity=severity, timeout=timeout, markup=False)
+
+    @cached_property
+    def prices(self) -> Prices:
+        """What answers cost."""
+        from engine.prices import Prices  # no first frame waits for it
+
+        return Prices(self.config.prices)
 
     # -- sessions -----------------------------------------------------------------------------------------------
 
@@ -191,6 +202,17 @@ class Riffle(Wardrobe[Ending]):
         picker = Picker("Sessions", session_choices(sessions, self.now()), chosen=source.session.id if source else None)
         if chosen := await self.push_screen_wait(picker):
             await self.show(self.opening_of(chosen, like=self.session_screen.opening))
+
+    @work(exclusive=True, group="dialog")
+    async def fork_session(self, session_id: str, at: str) -> None:
+        """Begin a session as that one was up to the turn that holds the entry `at`, and go on there."""
+        try:
+            made = await self._library.fork(session_id, at)
+        except BusError as error:
+            self.notify(f"{error} {error.hint}".strip(), severity="error", timeout=15)
+        else:
+            await self.show(Chat(session=made.id, redis=self.session_screen.opening.redis))
+            self.notify(f"“{made.title}”: a new session, which goes on from here.")
 
     @work(exclusive=True, group="leave")
     async def leave(self) -> None:

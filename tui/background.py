@@ -12,10 +12,10 @@ from typing import ClassVar, TextIO, cast
 
 from textual._xterm_parser import XTermParser
 from textual.drivers import linux_driver
-from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
 from tui.lasting_output import LastingOutput
+from tui.window_title import TitledDriver
 
 QUESTION = "\x1b]11;?\x1b\\"
 
@@ -78,7 +78,7 @@ class Parser(XTermParser):
         return rest
 
 
-class AskingDriver(LinuxDriver):
+class AskingDriver(TitledDriver):
     """The toolkit's driver, which can ask for the background and outlives its terminal."""
 
     def start_application_mode(self) -> None:

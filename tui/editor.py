@@ -11,7 +11,7 @@ from typing import Any
 
 from textual.app import App, SuspendNotSupported
 
-from tui import paths
+from tui import lending, paths
 
 
 def edited(app: App[Any], text: str) -> str | None:
@@ -29,10 +29,11 @@ def edited(app: App[Any], text: str) -> str | None:
     try:
         os.close(handle)
         paths.write_private(path, text)
-        with app.suspend():
+        with lending.lent(app):
             done = subprocess.run([*editor, name], check=False)
         if done.returncode == 0:
             return path.read_text(encoding="utf-8", errors="replace")
+        app.notify(f"The editor {editor[0]!r} ended with {done.returncode}: nothing is changed.", severity="warning")
     except SuspendNotSupported:
         app.notify("This terminal cannot be lent to an editor.", severity="warning")
     except OSError as error:

@@ -65,6 +65,7 @@ class LiveSource:
         self.mode: Mode = mode
         self.read_only = read_only or bool(may_not)
         self.may_not = may_not
+        self.can_fork = not may_not
         self.session = session
         self._store = store
         self.author = author
@@ -313,6 +314,7 @@ class StreamSource(LiveSource):
 
     def __init__(self, store: Store, stream: RedisStream, *, after: str) -> None:
         super().__init__(store, SessionInfo(id=stream.key, title=stream.key), mode="attach", author="", read_only=True)
+        self.can_fork = False
         self._stream = stream
         self._after = after
 

@@ -20,6 +20,7 @@ from bus.session import ConnectionState
 from tui.attaching import NotAttached, pick
 from tui.fold import Fold
 from tui.plain_text import PlainText
+from tui.silences import Silences
 from tui.sources import Source
 
 QUIT_SECONDS = 2.0
@@ -91,6 +92,7 @@ class PlainSession:
         sends: bool = True,
     ) -> None:
         self.fold = Fold()
+        self._silences = Silences(source.player)
         self._source = source
         self._text = text
         self._keyboard = keyboard
@@ -152,10 +154,18 @@ class PlainSession:
                 # The fold would wait for them. Who listens does not want a long session from its beginning.
                 self._text.tell(_left_out(item.count, self._source.session.id))
             else:
-                self._text.show(self.fold.take(item))
-                self._take(item)
+                self._read_out(item)
             self._show()
             await asyncio.sleep(0)
+
+    def _read_out(self, item: FeedItem) -> None:
+        for note, part in self._silences.between(item):
+            if note:
+                self._text.tell(note)
+            self._text.show(self.fold.take(part))
+            self._take(part)
+        if note := self._silences.ahead():
+            self._text.tell(note)
 
     def _take(self, item: FeedItem) -> None:
         prompt = self.fold.last_prompt

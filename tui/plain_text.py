@@ -22,7 +22,7 @@ from bus.entities import (
     UserText,
 )
 from tui.cli.printing import Style
-from tui.cli.transcript import Transcript
+from tui.cli.transcript import NOTE, Transcript
 from tui.cli.wording import describe
 
 SHORT = 400
@@ -59,12 +59,12 @@ class PlainText(Transcript):
 
     def tell(self, note: str) -> None:
         """Say something that is not in the stream."""
-        self._begin(self._answers, Entity(id=""))
+        self._begin(self._answers, Entity(id=NOTE))
         self._write(self._answers, f"{note}\n")
 
     def ask(self, label: str) -> None:
         """Say what is to be typed; it stands on the same line."""
-        self._begin(self._answers, Entity(id=""))
+        self._begin(self._answers, Entity(id=NOTE))
         self._write(self._answers, label)
 
     def answered(self) -> None:

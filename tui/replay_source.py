@@ -42,7 +42,10 @@ class ReplaySource:
     unanswered = ""
     unbegun = ()
 
-    def __init__(self, session: SessionInfo, entries: Sequence[Entry], player: Player) -> None:
+    def __init__(
+        self, session: SessionInfo, entries: Sequence[Entry], player: Player, *, can_fork: bool = False
+    ) -> None:
+        self.can_fork = can_fork
         self.mode: Mode = "replay"
         self.session = session
         self.player = player
@@ -137,15 +140,13 @@ def _entry(line: str, number: int) -> Entry:
     try:
         tree = json.loads(line)
     except ValueError as error:
-        return Entry(id=entry_id, event=Broken(reason=str(error), raw=line), ts=ts)
+        return Entry(entry_id, Broken(reason=str(error), raw=line), ts)
     record = cast("dict[str, Any]", tree) if isinstance(tree, dict) else {}
     if isinstance(record.get("ts"), int):
         ts = record["ts"]
     if "id" in record and isinstance(record["id"], str | None):
         entry_id = record["id"] or ""  # what a reader makes up, such as a gap, has none
     if isinstance(record.get("raw"), str):
-        return Entry(
-            id=entry_id, event=Broken(reason="It was unreadable when it was exported.", raw=record["raw"]), ts=ts
-        )
+        return Entry(entry_id, Broken(reason="It was unreadable when it was exported.", raw=record["raw"]), ts)
     payload = json.dumps(record["event"]) if isinstance(record.get("event"), dict) else line
-    return Entry(id=entry_id, event=decode(payload), ts=ts, payload=payload.encode())
+    return Entry(entry_id, decode(payload), ts, payload.encode())

@@ -39,6 +39,11 @@ class Source(Protocol):
         ...
 
     @property
+    def can_fork(self) -> bool:
+        """Whether it is a session of the library, of which another one can be made."""
+        ...
+
+    @property
     def author(self) -> str:
         """As whom prompts are sent from here: user@host."""
         ...
@@ -137,6 +142,10 @@ class Library(Protocol):
 
     async def open(self, opening: Opening) -> Source:
         """Open one. A `Chat` without a session is a new one, which exists from its first prompt on."""
+        ...
+
+    async def fork(self, session_id: str, at: str) -> SessionInfo:
+        """Make a session that begins as that one, up to the end of the turn that holds the entry `at`."""
         ...
 
     async def close(self) -> None:

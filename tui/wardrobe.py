@@ -21,6 +21,8 @@ from tui.no_color import ColorlessFilter
 from tui.paths import Paths
 from tui.screens.choices import plain_choices
 from tui.screens.picker import Picker
+from tui.upright import UprightFilter, is_in_screen
+from tui.window_title import TitledDriver
 
 LOOK_SECONDS = 2.0
 """How often the theme's file is looked at: not every terminal says that somebody comes back to it."""
@@ -37,6 +39,11 @@ class Wardrobe(App[ReturnType]):
         found = super().get_driver_class()
         return AskingDriver if found is LinuxDriver else found
 
+    def name_window(self, title: str) -> None:
+        """Name the terminal's window after a session."""
+        if isinstance(self._driver, TitledDriver):
+            self._driver.show_title(title)
+
     def on_mount(self) -> None:
         """Wear what the theme's file says, whenever that changes."""
         self._read_again()
@@ -45,7 +52,7 @@ class Wardrobe(App[ReturnType]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """The toolkit's own, but for the one that makes colors gray where there should be none."""
         filters = [each for each in super().get_line_filters() if not isinstance(each, Monochrome)]
-        return [*filters, self._colorless] if self.no_color else filters
+        return [*filters, *self._wanted_filters]
 
     def wear_first_theme(self) -> None:
         """Read the one theme that the first frame needs. A name that is not ours may be one of Textual's."""
@@ -54,7 +61,11 @@ class Wardrobe(App[ReturnType]):
         self._terminal_dark = guessed_dark(os.environ)
         # The toolkit takes an empty value for a wish, too.
         self.no_color = bool(os.environ.get("NO_COLOR"))
-        self._colorless = ColorlessFilter(lambda: self.current_theme)
+        self._wanted_filters: list[LineFilter] = []
+        if self.no_color:
+            self._wanted_filters.append(ColorlessFilter(lambda: self.current_theme))
+        if is_in_screen(os.environ):
+            self._wanted_filters.append(UprightFilter())
         self._worn_file: tuple[Path, float] | None = None
         found = {theme.name: theme for theme in themes.find_themes(self._theme_folders)}
         wanted = self._name_of(self._chosen_theme)

@@ -20,7 +20,7 @@ that are moved between margins, which are taken back at once.
 
 STARTING = (
     r"\x1b\[\?(?:25|1000|1002|1003|1004|1006|1015|1016|1049|2004|2048|7)[hl]"  # modes
-    r"|\x1b\[\?(?:2026|2048)\$p|\x1b\[(?:>\d+|<)u|\x1b\]11;\?\x1b\\|\x1b\]0;[^\x00-\x1f\x7f-\x9f]*\x07|\r\n"
+    r"|\x1b\[\?(?:2026|2048)\$p|\x1b\[(?:>\d+|<)u|\x1b\]11;\?\x1b\\|\x1b\]2;[^\x00-\x1f\x7f-\x9f]*\x07|\x1b\[2[23];2t|\r\n"
 )
 """What a terminal is asked and told once, at the beginning and the end; and line ends, as it makes them itself."""
 

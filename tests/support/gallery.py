@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+import zlib
+
 from bus.attachment import Attachment
 from bus.entities import (
     Citations,
@@ -123,6 +127,37 @@ def tools() -> list[Entity]:
         GeneratedImage(id="p4", image_base64=PICTURE, done=True),
         GeneratedImage(id="p5", started_ms=NOW_MS - 3_000),
     ]  # fmt: skip
+
+
+def pictures() -> list[Entity]:
+    """Pictures that can be shown, and one that cannot."""
+    whole = gradient(64, 32)
+    return [
+        UserText(id="u1", text="Paint a sunset.", author="me@here"),
+        GeneratedImage(id="p1", image_base64=whole, done=True),
+        GeneratedImage(id="p2", image_base64=whole, done=True),
+        GeneratedImage(id="p3", image_base64=whole[:400], done=True),
+        answer("a1", "The last one broke off."),
+    ]
+
+
+def gradient(width: int, height: int) -> str:
+    """A PNG in base64: from blue to red, see-through in the middle."""
+
+    def pixel(x: int, y: int) -> bytes:
+        is_hole = (2 * x - width) ** 2 + (4 * y - 2 * height) ** 2 < height**2
+        return bytes((255 * y // height, 60 + 60 * x // width, 255 - 255 * y // height, 0 if is_hole else 255))
+
+    rows = b"".join(b"\0" + b"".join(pixel(x, y) for x in range(width)) for y in range(height))
+    return png(width, height, rows)
+
+
+def png(width: int, height: int, rows: bytes) -> str:
+    """A PNG in base64 that says to be of that size; `rows` are RGBA, a zero byte before each."""
+    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = [b"IHDR" + head, b"IDAT" + zlib.compress(rows), b"IEND"]
+    parts = (struct.pack(">I", len(each) - 4) + each + struct.pack(">I", zlib.crc32(each)) for each in chunks)
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(parts)).decode()
 
 
 class Gallery(TimelineApp):

@@ -54,6 +54,7 @@ class ScriptedSource:
     mode: Mode = "chat"
     read_only: bool = False
     may_not: str = ""
+    can_fork: bool = True
     author: str = "ada@desk"
     player: Player | None = None
     engine_wanted: bool = False
@@ -170,6 +171,7 @@ class ScriptedLibrary:
     failure: BusError | None = None
     gate: asyncio.Event | None = None
     opened: list[Opening] = field(default_factory=list[Opening])
+    forked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
     async def sessions(self) -> list[SessionInfo]:
         return self.listed
@@ -181,6 +183,12 @@ class ScriptedLibrary:
             raise self.failure
         self.opened.append(opening)
         return self.source
+
+    async def fork(self, session_id: str, at: str) -> SessionInfo:
+        if self.failure is not None:
+            raise self.failure
+        self.forked.append((session_id, at))
+        return SessionInfo(id="fork", title="Water (fork)")
 
     async def close(self) -> None:
         pass
@@ -243,7 +251,7 @@ class Story:
 
     def _add(self, event: Event) -> Story:
         self._ms += 100
-        self.entries.append(Entry(id=f"{self._ms}-0", event=event, ts=self._ms))
+        self.entries.append(Entry(f"{self._ms}-0", event, self._ms))
         return self
 
     def _slim(self) -> Metadata:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bus.errors import StoreUnavailable
 from bus.session import SessionInfo
 from engine.engine import EngineConfig
 from engine.ports import Provider, Seat
@@ -28,11 +29,16 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def seat_of(
-    store: Store, session_id: str, ctx: Context, *, idle_seconds: float | None
+    store: Store,
+    session_id: str,
+    ctx: Context,
+    *,
+    idle_seconds: float | None,
+    note: Callable[[StoreUnavailable | None], None] = lambda trouble: None,
 ) -> AsyncGenerator[SessionSeat]:
     """A seat for this process at a session; without prompts it is left after `idle_seconds`.
 
-    What Redis did not take to the end is told to the person.
+    What Redis did not take is told to the person. `note` hears why it does not answer, and None when it does.
     """
     seat = store.seat(
         session_id,
@@ -41,6 +47,7 @@ async def seat_of(
         version=version(),
         lease_seconds=ctx.config.lease_seconds,
         idle_seconds=idle_seconds,
+        note=note,
     )
     try:
         async with seat:

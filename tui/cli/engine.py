@@ -37,15 +37,16 @@ async def engine(command: Engine, ctx: Context, signals: Signals) -> int:
     """Answer until nobody needs this engine any more; without a session, until it is stopped."""
     async with open_store(ctx) as store:
         await warn(store, ctx)
+        notes = ConnectionNotes()
         if command.session is not None:
-            await _answer_one(store, command.session, ctx, signals)
+            await _answer_one(store, command.session, ctx, signals, notes)
         else:
             complain("Answering sessions that are open to any engine. Ctrl+C ends.")
-            await _answer_pool(store, ctx, signals)
+            await _answer_pool(store, ctx, signals, notes)
     return TERMINATED if signal.SIGTERM in signals.received else OK
 
 
-async def _answer_one(store: Store, name: str, ctx: Context, signals: Signals) -> None:
+async def _answer_one(store: Store, name: str, ctx: Context, signals: Signals, notes: ConnectionNotes) -> None:
     """Answer one session until nobody has needed its engine for long, or it is deleted."""
     try:
         # By its id first, as chats name it: another session may have that id for its title.
@@ -55,7 +56,7 @@ async def _answer_one(store: Store, name: str, ctx: Context, signals: Signals) -
         info = info or await store.find(name)
         name = info.id
         await _wait_for_a_dead_engine(store, info.id)
-        await _sit(store, info, ctx, signals)
+        await _sit(store, info, ctx, signals, notes)
     except (Fenced, LeaseTaken, UnknownSession):
         if not await store.was_deleted(name):
             raise
@@ -70,17 +71,17 @@ async def _wait_for_a_dead_engine(store: Store, session_id: str) -> None:
         await asyncio.sleep(LEASE_POLL_SECONDS)
 
 
-async def _answer_pool(store: Store, ctx: Context, signals: Signals) -> None:
+async def _answer_pool(store: Store, ctx: Context, signals: Signals, notes: ConnectionNotes) -> None:
     """Answer one session after the other until this process is told to end."""
     refused: set[str] = set()
-    async with aclosing(store.pool_sessions(ConnectionNotes().note)) as waiting:
+    async with aclosing(store.pool_sessions(notes.note)) as waiting:
         async for session_id in waiting:
             if session_id in refused:
                 continue
             try:
                 info = await insist(lambda session_id=session_id: store.session(session_id))
                 if info is not None and info.answering == "pool":
-                    await _sit(store, info, ctx, signals, pooled=True)
+                    await _sit(store, info, ctx, signals, notes, pooled=True)
             except (LeaseTaken, Fenced, UnknownSession, StoreUnavailable):
                 pass  # another engine was faster, or the session is gone, or Redis: it is offered again if need be
             except BusError as error:
@@ -90,10 +91,12 @@ async def _answer_pool(store: Store, ctx: Context, signals: Signals) -> None:
                 return
 
 
-async def _sit(store: Store, info: SessionInfo, ctx: Context, signals: Signals, *, pooled: bool = False) -> None:
+async def _sit(
+    store: Store, info: SessionInfo, ctx: Context, signals: Signals, notes: ConnectionNotes, *, pooled: bool = False
+) -> None:
     """Answer the session's prompts until none has come for long; a `pooled` one not for ever, where others wait too."""
     idle_seconds = POOL_IDLE_SECONDS if pooled else IDLE_SECONDS
-    async with seat_of(store, info.id, ctx, idle_seconds=idle_seconds) as seat:
+    async with seat_of(store, info.id, ctx, idle_seconds=idle_seconds, note=notes.note) as seat:
         service = service_at(seat, info, ctx)
 
         def take(number: int) -> bool:

@@ -36,6 +36,9 @@ from tui.cli.wording import describe, tool_call, tool_result
 AT_ONCE = (UserText, Notice, ModeSwitch, Failure, Interruption, UnknownEvent, GapMarker)
 """Complete from the start. Text streams; all the others are printed when they are done."""
 
+NOTE = ""
+"""In the place of an entity's id: what is no part of the timeline. It may stand in the middle of an answer."""
+
 
 class Transcript:
     """Collects what there is to print of a timeline's changes; `flush` writes it. `PlainText` says it in other words.
@@ -132,7 +135,7 @@ class Transcript:
             delta = whole[len(written) :]
         if not delta:
             return
-        if len(written) and entity.done and self._current != entity.id:
+        if len(written) and entity.done and self._current not in (entity.id, NOTE):
             self._say_between("This was missing above:")
         written.append(delta)
         if isinstance(entity, AssistantText):

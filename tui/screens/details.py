@@ -14,7 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from bus import entities
+from engine.prices import Prices
 from tui.clean import clean_line
+from tui.prices import dollars
 from tui.timeline.cards.base import duration
 
 _NAMES = {
@@ -36,10 +38,14 @@ _NAMES = {
     "output_tokens": "tokens out",
     "cached_tokens": "from the cache",
     "reasoning_tokens": "for reasoning",
+    "usage": "cost",
     "first_token_ms": "first token after",
     "duration_ms": "took",
 }
 """The attributes that are told, in this order, and what they are called."""
+
+_COST = "usage"
+"""What is counted by call is told as what it cost."""
 
 _SPANS = {"first_token_ms", "duration_ms"}
 
@@ -50,6 +56,7 @@ _OF_THE_FOOTER = {"id", "turn", "message", "first entry", "last entry"}
 class DetailsScreen(ModalScreen[None]):
     """Rows of name and value, of an entity and of the footer of its turn."""
 
+    CSS_PATH = "dialogs.tcss"
     # A value that is too long for its line goes on below itself.
     DEFAULT_CSS = """
     DetailsScreen {
@@ -63,19 +70,20 @@ class DetailsScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,i,enter,ctrl+c", "close", show=False)]
 
-    def __init__(self, entity: entities.Entity, summary: entities.TurnSummary | None) -> None:
+    def __init__(self, entity: entities.Entity, summary: entities.TurnSummary | None, prices: Prices) -> None:
         super().__init__()
         self._entity = entity
         self._summary = summary
+        self._prices = prices
 
     def compose(self) -> ComposeResult:
         """One column that scrolls."""
         with VerticalScroll(id="help"):
             yield Static(kind_of(self._entity), classes="title", markup=False)
-            yield from _rows(rows_of(self._entity))
+            yield from _rows(rows_of(self._entity, self._prices))
             if self._summary is not None and self._summary is not self._entity:
                 yield Static("\nIts turn", classes="title", markup=False)
-                yield from _rows([row for row in rows_of(self._summary) if row[0] not in _OF_THE_FOOTER])
+                yield from _rows([row for row in rows_of(self._summary, self._prices) if row[0] not in _OF_THE_FOOTER])
             yield Static("\nEsc closes this.", classes="hint", markup=False)
 
     def action_close(self) -> None:
@@ -99,11 +107,13 @@ def kind_of(entity: entities.Entity) -> str:
             return name[0] + "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name[1:])
 
 
-def rows_of(entity: entities.Entity) -> list[tuple[str, str]]:
+def rows_of(entity: entities.Entity, prices: Prices) -> list[tuple[str, str]]:
     """Name and value of everything that the stream says about an entity."""
     known = {field.name for field in fields(entity)}
     rows: list[tuple[str, str]] = []
     for name, title in _NAMES.items():
+        if name == _COST and isinstance(entity, entities.TurnSummary) and (cost := dollars(prices.cost(entity.usage))):
+            rows.append((title, cost))
         value = getattr(entity, name) if name in known else None
         if isinstance(value, (str, int)) and value != "":
             said = duration(value) if name in _SPANS and isinstance(value, int) else _said(value)

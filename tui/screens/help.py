@@ -21,6 +21,7 @@ KEYS_WIDTH = 34
 class HelpScreen(ModalScreen[None]):
     """Lists what the keyboard can do, with the user's own keys in place."""
 
+    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,f1,ctrl+c", "close", show=False)]
 
     def __init__(self, changed_keys: dict[str, str]) -> None:

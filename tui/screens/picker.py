@@ -59,6 +59,7 @@ class Picker(ModalScreen[str | None]):
     With `refresh` a key has the choices asked for again.
     """
 
+    CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss_none", show=False),
         Binding("ctrl+c", "dismiss_none", show=False, priority=True),  # the field would copy

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COPY_BLOCK, COPY_CODE, COPY_MESSAGE = "Copy this block as Markdown", "Copy the code", "Copy the message as Markdown"
 EDIT, DETAILS, SAVE, LINK = "Open in your editor", "Details", "Save the picture", "Open "
+FORK = "Fork from here"
 
 MOST_LINKS = 8
 """Links of a block that its menu offers."""
@@ -155,7 +156,8 @@ class ReadingScreen(SendingScreen):
         if event.code:
             choices[0] = (COPY_CODE, "c")
         links = {LINK + clean_line(url): url for url in event.links[:MOST_LINKS]}
-        choices += [(title, "") for title in links]
+        fork_at = self._end_of_turn(event.entity)
+        choices += [(FORK, "")] * bool(fork_at) + [(title, "") for title in links]
         picture = getattr(event.entity, "image_base64", None) if event.entity.done else None
         if picture:
             choices.insert(0, (SAVE, ""))
@@ -170,12 +172,23 @@ class ReadingScreen(SendingScreen):
                 self._edit(event.message)
             case "Details":
                 self._show_details(event.entity)
+            case "Fork from here" if self.source is not None:
+                self.app.fork_session(self.source.session.id, fork_at)
             case "Save the picture":
                 self._save(str(picture))
             case str(title) if title in links:
                 self.app.ask_about_link(links[title])
             case _:
                 pass
+
+    def _end_of_turn(self, entity: Entity) -> str:
+        """The last entry that is shown of the entity's turn, where a fork may begin; empty: none may."""
+        if self.fold is None or self.source is None or not self.source.can_fork or not entity.turn_id:
+            return ""
+        turn = self.fold.timeline.turns.get(entity.turn_id)
+        if turn is None or turn.outcome is None:
+            return ""
+        return (turn.last and turn.last.last_entry_id) or entity.last_entry_id
 
     def _save(self, picture: str) -> None:
         """Write a picture to a file where riffle was started, and say where it is."""
@@ -201,7 +214,7 @@ class ReadingScreen(SendingScreen):
         if self.fold is not None and entity.turn_id is not None:
             found = (each for each in self.fold.timeline.entities if each.turn_id == entity.turn_id)
             summary = next((each for each in found if isinstance(each, TurnSummary)), None)
-        self.app.push_screen(DetailsScreen(entity, summary))
+        self.app.push_screen(DetailsScreen(entity, summary, self.app.prices))
 
     def action_copy_answer(self) -> None:
         """Copy the last answer as Markdown."""

@@ -142,6 +142,9 @@ class WatchingScreen(Screen[None]):
     @work(group="follow")
     async def _fill(self, source: Source, fold: Fold, view: TimelineView) -> None:
         """Read what stands before the last turns, and put it above them when it is whole."""
+        shown = asyncio.Event()
+        self.call_after_refresh(shown.set)
+        await shown.wait()  # the last turns are what somebody waits for
         try:
             async for entries in source.earlier():
                 view.prepare(fold.take_earlier(entries))
@@ -170,7 +173,9 @@ class WatchingScreen(Screen[None]):
         fold: Fold = fold_module.Fold()
         view: TimelineView = view_module.TimelineView()
         view.display = False
+        view.prices = self.app.prices
         await self._stage.mount(view)
+        view.show_pictures(self.app.config.pictures)
         self.fold, self.view = fold, view
         return fold, view
 
@@ -264,18 +269,25 @@ class WatchingScreen(Screen[None]):
                 tokens_per_second=fold.rate() if fold.answering else None,
                 input_tokens=fold.state.input_tokens,
                 output_tokens=fold.state.output_tokens,
+                cost=self._cost(fold),
                 context=self._context_share(fold),
                 engine_lost=fold.engine_lost,
                 engine_trouble=fold.lease.trouble if fold.lease else "",
                 queue_paused=fold.queue.paused and bool(fold.queue.prompts),
             )
         self._status.facts = facts
+        self.app.name_window(facts.title)
         self.noticed(facts)
         playing = facts.playing
         moving = facts.answering_seconds is not None or (playing and not (playing.paused or playing.ended))
         self._tick.resume() if moving else self._tick.pause()
         if self.can_send:
             self.composer.show_queue(self.waiting(), answering=facts.answering_seconds is not None)
+
+    def _cost(self, fold: Fold) -> str:
+        from tui.prices import dollars  # the first frame did not wait for it
+
+        return dollars(self.app.prices.cost(fold.state.usage))
 
     def waiting(self) -> Queue:
         """What waits: in the queue, on its way to there, and for the session to be open."""

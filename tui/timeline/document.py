@@ -148,13 +148,13 @@ class Document:
 
     def is_behind(self, sections: Iterable[int]) -> bool:
         """True if a part of a long text in these sections is not parsed yet."""
-        return any(self.sections[index].is_behind for index in sections)
+        return any(self.sections[index].is_due for index in sections)
 
     def read_on(self, sections: Iterable[int], seconds: float) -> None:
         """Parse more of these sections, for about so long."""
         end = time.monotonic() + seconds
         for index in sections:
-            while time.monotonic() < end and self.sections[index].is_behind:
+            while time.monotonic() < end and self.sections[index].is_due:
                 self._build(index, grew=True)
 
     def resize(self, width: int, top: Position) -> Position:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _BITS = 20
 _MASK = (1 << _BITS) - 1
+_RULES = re.compile(" *│ *")
+"""Between two cells of a table."""
+
 _WORD = re.compile(r"\w+://[^\s<>\"')\]]*[\w/=&]|\w+(?:[-.'’/@:]\w+)*|\S")
 
 
@@ -78,6 +81,8 @@ def line_text(line: Line, left: int, right: int | None) -> str | None:
     if whole and line.copy is not None:
         return line.copy
     shown = text[max(left, line.skip) : right].rstrip() if line.joint == "\n" else text[max(left, line.skip) : right]
+    if line.copy is not None and line.copy.startswith("|"):
+        shown = _RULES.sub(" | ", shown).strip()
     lead = line.lead if left <= line.skip and line.joint == "\n" else ""
     return lead + shown if shown or lead.strip() else ""
 

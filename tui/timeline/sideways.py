@@ -20,7 +20,8 @@ def unwrapped(block: Block, width: int, left: int) -> list[Line]:
     match _innermost(block):
         case Code():
             # A column stays free at the right of its band.
-            return [line if line.copy == "" else _cut(line, width - 1, left) for line in block.lines(WIDEST)]
+            # The label, and what says how much of a line is left out, stay where they are.
+            return [line if line.copy is not None else _cut(line, width - 1, left) for line in block.lines(WIDEST)]
         case Output():
             return [_cut(line, width, left) for line in block.lines(WIDEST)]
         case _:

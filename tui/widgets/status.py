@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from textual import events
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -19,6 +20,9 @@ SHOWN_BEHIND = 300
 
 NEARLY_FULL = 0.8
 """How much of the context window may be taken before it is said in colour."""
+
+BELOW = "↓"
+"""What says that there is more below ends with it."""
 
 LEAST_SHOWN = 16
 """A text of which fewer columns would stay is left out."""
@@ -42,9 +46,22 @@ class StatusLine(Widget):
 
     def render(self) -> Content:
         """The line at the present width."""
-        left, right = fit(left_segments(self.facts), right_segments(self.facts), self.content_size.width)
+        left, right = self._fitting()
         gap = self.content_size.width - _width(left) - _width(right)
         return Content.assemble(*_spread(left), " " * max(0, gap), *_spread(right))
+
+    def _fitting(self) -> tuple[list[Segment], list[Segment]]:
+        return fit(left_segments(self.facts), right_segments(self.facts), self.content_size.width)
+
+    async def on_click(self, event: events.Click) -> None:
+        """What says that there is more below leads there."""
+        right = self._fitting()[1]
+        at = next((at for at, segment in enumerate(right) if segment.text.endswith(BELOW)), None)
+        offset = event.get_content_offset(self)
+        if at is not None and offset is not None:
+            end = self.content_size.width - (_width(right[at + 1 :]) + len(_GAP) if right[at + 1 :] else 0)
+            if end - _width([right[at]]) <= offset.x < end:
+                await self.run_action("screen.follow_end")
 
 
 def left_segments(facts: Facts) -> list[Segment]:
@@ -66,7 +83,7 @@ def left_segments(facts: Facts) -> list[Segment]:
         return [lost] if facts.read_only else [lost, Segment("F5 asks again", "$text-muted", 2)]
     if facts.queue_paused:
         return [Segment("queue paused", "$text-warning", 0), Segment("Enter goes on", "$text-muted", 2)]
-    return [Segment(clean_line(facts.title), "$text-muted", 6)] if facts.title else []
+    return [Segment(clean_line(facts.title), "$text-muted", 6, shrinks=True)] if facts.title else []
 
 
 def _answering(facts: Facts) -> list[Segment]:
@@ -101,8 +118,10 @@ def right_segments(facts: Facts) -> list[Segment]:
     if facts.output_tokens is not None:
         counts = f"{short(facts.input_tokens or 0)} in · {short(facts.output_tokens)} out"
         segments.append(Segment(counts, "$text-muted", 5))
+        if facts.cost:
+            segments.append(Segment(facts.cost, "$text-muted", 5))
     if not facts.following:
-        text = f"{facts.new_below} new ↓" if facts.new_below else "scrolled ↓"
+        text = f"{facts.new_below} new {BELOW}" if facts.new_below else f"scrolled {BELOW}"
         segments.append(Segment(text, "$text-accent", 1))
     if facts.earlier:
         segments.append(Segment(f"{facts.earlier:,} earlier ↑", "$text-muted", 3))
