@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from bus.entities import CallUsage, TurnSummary
-from bus.events import Event, Final, RunFinished, Start, UserMessage
+from bus.events import Event, Final, Interrupt, RunFinished, Start, UserMessage
 from bus.meta import Metadata, Usage
 from bus.timeline import Timeline
 from engine.call import Call
@@ -28,17 +28,20 @@ def call(model: str = "claude-opus-5-5", provider: str = "anthropic", **tokens: 
     return CallUsage(model=model, provider=provider, **(tokens or {"input_tokens": MILLION}))
 
 
-def summary(*usages: Usage, model: str, provider: str) -> TurnSummary:
-    """The footer of a turn with these calls, as an engine writes them."""
+def summary(*usages: Usage | None, model: str, provider: str) -> TurnSummary:
+    """The footer of a turn with these calls, as an engine writes them. None: nobody counted, it was cut off."""
     turn = Metadata(turn_id="t", message_id="m")
     events: list[Event] = [UserMessage(meta=turn, text="Hi")]
     for number, usage in enumerate(usages):
         request = Request(model=model, blocks=[], session_id="s", turn_id="t", inference_id="i")
         asked = Call(request, provider=provider, message_id=f"m{number}", clock=lambda: 0.0)
-        asked.usage(usage)
         asked.text("Yes.")
-        asked.final("stop")
+        if usage is not None:
+            asked.usage(usage)
+            asked.final("stop")
         events += asked.drain()
+        if usage is None:
+            events.append(Interrupt(meta=Metadata(turn_id="t", message_id=f"m{number}"), text="Yes."))
     timeline = Timeline()
     for number, event in enumerate([*events, RunFinished(meta=turn)]):
         timeline.apply(event, f"{number + 1}-0", number)
@@ -64,6 +67,12 @@ def test_the_calls_of_a_turn_are_paid_one_by_one() -> None:
     found = summary(short, long, model="gpt-6.1-sol-2026-09-29", provider="openai-chat")
     assert found.input_tokens == 544_001
     assert Prices().cost(found.usage) == approx((272_000 * 2 + 272_001 * 4) / MILLION)
+
+
+def test_an_answer_that_nobody_counted_makes_the_cost_of_its_turn_unknown() -> None:
+    counted = Usage(input_tokens=1_000, output_tokens=10)
+    assert Prices().cost(summary(counted, counted, model="gpt-5", provider="openai").usage)
+    assert Prices().cost(summary(counted, None, model="gpt-5", provider="openai").usage) is None
 
 
 def test_what_is_not_known_costs_nothing_that_could_be_said() -> None:

@@ -267,3 +267,8 @@ def test_wrapped_lines_fit_and_lose_nothing(words: bool) -> None:
         joined = "".join(line.joint * (number > 0) + line.text for number, line in enumerate(lines))
         # Blanks at the end of a line are the only thing that may go.
         assert re.sub(" +(\n|$)", r"\1", joined) == re.sub(" +(\n|$)", r"\1", text)
+
+
+def test_code_has_as_many_rows_as_it_has_lines_in_every_language() -> None:
+    for language in ("python", "sass", "pug", "haml", "scaml", "make", "console", "yaml"):
+        assert len(highlighted(("a: b", "c: d"), language)) == 2, language

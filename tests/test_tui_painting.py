@@ -11,6 +11,7 @@ from textual._compositor import Compositor
 from textual.app import ComposeResult
 from textual.drivers import headless_driver
 from textual.drivers.headless_driver import HeadlessDriver
+from textual.geometry import Size
 from textual.widgets import Static
 
 from tests.support.timeline import TimelineApp, answer, appended, created, numbered
@@ -116,3 +117,17 @@ async def test_a_delta_asks_nothing_but_the_rows_that_it_changes(monkeypatch: py
             app.view.flush()
         assert (driver.painted, asked) == ([1] * 5, [])
         assert "One two two two two two" in driver.screen.display[0] + driver.screen.display[1]
+
+
+async def test_nothing_is_painted_between_another_size_and_its_layout() -> None:
+    app = Crowded()
+    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
+        driver = cast("Recorder", app._driver)  # pyright: ignore[reportPrivateUsage]
+        entity = answer("a", numbered(30))
+        app.view.show(created(entity))
+        await pilot.pause()
+        app._size = Size(WIDTH - 20, HEIGHT - 6)  # pyright: ignore[reportPrivateUsage] (as a resize does at once)
+        driver.painted.clear()
+        app.view.show([appended(entity, "\n\nmore")])
+        app.view.flush()
+        assert not driver.painted

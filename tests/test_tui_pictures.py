@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,7 +19,14 @@ from tests.support.timeline import TimelineApp, answer, created, lines, numbered
 from tests.support.waiting import wait_until
 from tui.picture_worker import answered, fitted
 from tui.timeline import pictures
-from tui.timeline.pictures import LEAST_COLUMNS, Pictures, Way, way_for
+from tui.timeline.pictures import (
+    LEAST_COLUMNS,
+    Drawn,
+    Pictures,
+    Way,
+    _read,  # pyright: ignore[reportPrivateUsage] (a wall, tried by itself)
+    way_for,
+)
 from tui.timeline.view import TimelineView
 
 RED, BLUE, NOTHING = b"\xff\0\0\xff", b"\0\0\xff\xff", b"\0\0\0\0"
@@ -194,6 +202,7 @@ async def test_a_terminal_that_knows_kittys_placeholders_gets_true_pixels_and_ce
     [
         ("auto", {"TERM": "xterm-256color"}, "truecolor", "blocks"),
         ("auto", {"TERM": "xterm-kitty"}, "truecolor", "graphics"),
+        ("auto", {"TERM": "xterm-kitty"}, "256", "blocks"),
         ("blocks", {"TERM": "xterm-kitty"}, "truecolor", "blocks"),
         ("auto", {"TERM": "tmux-256color"}, "256", "blocks"),
         ("auto", {"TERM": "linux"}, "standard", "off"),
@@ -215,3 +224,22 @@ async def test_where_there_is_no_room_or_no_colour_there_is_the_placeholder_and_
         async with shown(image(halves(20, 6)), way=way, size=(width, 20)) as app:  # type: ignore[arg-type]
             assert not drawing(app)
             assert lines(app.view)[0].startswith("▣ Image")
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ("\x1b_Ga=d\x1b\\", "\u2580"),
+        ("\x1b_Gi=1,t=f;L2V0Yy9wYXNzd2Q=\x1b\\", "\u2580"),
+        ("", "\U0010eeee\u202e\u2066\u202e"),
+        ("", "\u2580" * 21),
+        ("", "text"),
+    ],
+)
+def test_the_process_that_draws_can_say_nothing_but_a_picture(sent: str, text: str) -> None:
+    def said(sent: str, text: str) -> Drawn:
+        return _read(f"{sent}\n{json.dumps({'rows': [[(text, '#000000')]]})}", 20)
+
+    assert said("", "\u2580" * 20).rows
+    assert said("\x1b_Ga=p,i=7,c=4,r=2,U=1,q=2\x1b\\", "\U0010eeee\u0305\u0305\u0305").rows
+    assert said(sent, text).error

@@ -37,6 +37,7 @@ from tui.plain import PlainSession
 from tui.plain_text import PlainText
 from tui.player import Player
 from tui.replay_source import ReplaySource
+from tui.silences import Silences
 
 
 class Typed:
@@ -225,3 +226,15 @@ def test_a_dumb_terminal_gets_plain_mode(tmp_path: Path) -> None:
         assert "Assistant: " in replay.stdout
     finally:
         home.close()
+
+
+def test_a_pause_behind_a_burst_that_comes_in_parts_is_told_once_and_behind_it() -> None:
+    times = [0] * 700 + [60_000]
+    player = Player(times, clock=lambda: 0.0)
+    assert len(player.take()) == 700
+    silences = Silences(player)
+    entries = [Entry(f"{number + 1}-0", UserMessage(text="x"), times[number]) for number in range(700)]
+    told: list[str] = []
+    for part in (entries[:500], entries[500:]):
+        told += [said for said, _ in silences.between(EntriesRead(part, caught_up=False))] + [silences.ahead()]
+    assert told == ["", "", "", "Note: nothing for 1 min."]

@@ -8,6 +8,7 @@ from bus.entities import Failure, GapMarker
 from tests.support.timeline import answer, created, lines, numbered, show, thinking, timeline, tool, user
 from tests.support.waiting import wait_until
 from tui.timeline.copying import block_text
+from tui.timeline.selection import joined, line_text
 from tui.timeline.view import TimelineView
 
 WRITTEN = """\
@@ -203,3 +204,20 @@ async def test_enter_asks_what_to_do_where_there_is_nothing_to_open() -> None:
         await pilot.click(offset=(4, 0), button=3)
         await wait_until(lambda: len(app.chosen) == 2)
         assert app.chosen[1].message == 'run {\n  "a": 1\n}\n\nrow'
+
+
+async def test_a_part_of_unwrapped_code_is_copied_as_it_is() -> None:
+    code = "|   a │ b" + "x" * 80
+    async with timeline(answer("a", f"```\n{code}\n```"), size=(40, 10)) as (view, _, _):
+        view.document.show_code(wraps=False, left=0)
+        view.sync()
+        [row] = [row.line for row in view.window.rows if "│" in row.line.text]
+        assert line_text(row, 3, 13) == row.text[3:13]
+
+
+async def test_what_is_said_of_an_endless_line_is_no_part_of_it() -> None:
+    line = "word " * 1000
+    async with timeline(answer("a", f"```\n{line}\n```"), size=(60, 100)) as (view, _, _):
+        [notice] = [row.line for row in view.window.rows if "more characters" in row.line.text]
+        assert line_text(notice, 0, 12) == ""
+        assert "more" not in joined([row.line for row in view.window.rows])[0]

@@ -17,6 +17,7 @@ class Silences:
 
     def __init__(self, player: Player | None) -> None:
         self._player = player
+        self._seen = 0
         self._last_ms: int | None = None
         self._is_told = False
 
@@ -25,6 +26,7 @@ class Silences:
         if self._player is None or not isinstance(item, EntriesRead):
             yield "", item
             return
+        self._seen += len(item.entries)
         said, begin = "", 0
         for at, entry in enumerate(item.entries):
             pause = 0 if self._last_ms is None else (entry.ts - self._last_ms) // 1000
@@ -38,8 +40,10 @@ class Silences:
 
     def ahead(self) -> str:
         """What is to be said of the pause that begins now."""
-        wait = self._player.wait() if self._player else None
-        if self._player is None or wait is None or wait * self._player.speed < LONG_SECONDS:
+        if self._player is None or self._player.position > self._seen:
+            return ""  # what is due comes in parts, and more of it comes at once
+        wait = self._player.wait()
+        if wait is None or wait * self._player.speed < LONG_SECONDS:
             return ""
         self._is_told = True
         return _words(round(wait * self._player.speed))

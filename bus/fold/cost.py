@@ -19,7 +19,10 @@ def total(counts: Iterable[int | None]) -> int | None:
 
 
 def usage_of(messages: Iterable[Message]) -> tuple[CallUsage, ...]:
-    """What was counted, call by call."""
+    """What was counted, call by call; nothing where an answer, or part of one, came that nobody has counted."""
+    messages = list(messages)
+    if any(each.done and (each.segments or each.tools) and each.input_tokens is None for each in messages):
+        return ()
     return tuple(
         CallUsage(
             model=message.model or "",

@@ -100,7 +100,8 @@ class Code(Block):
             wrapped = wrap(row, width - 2, words=False)
             if hidden := "".join(self.rows[number : number + 1])[LONGEST_ROW:]:
                 said = f"… {len(hidden):,} more characters; a copy has them"
-                wrapped.append(Line(crop((Run(said, "code-block more"),), width - 2), joint="", copy=hidden))
+                notice = Line(crop((Run(said, "code-block more"),), width - 2), joint="", copy=hidden)
+                wrapped.append(notice._replace(skip=len(notice.text)))
             lines += [line._replace(fill="code-block") for line in indented(wrapped, pad, pad)]
         return lines
 

@@ -65,6 +65,8 @@ def _tokens(lines: Sequence[str], language: str) -> list[tuple[str, str]]:
     # A lexer that drops or adds characters would show other code than was written.
     if "".join(piece for _, piece in tokens) != f"{text}\n":
         return [("Text", text)]
+    while not tokens[-1][1]:
+        tokens.pop()
     kind, end = tokens.pop()
     return [*tokens, (kind, end[:-1])]
 

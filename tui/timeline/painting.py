@@ -52,6 +52,7 @@ def _paint_apart(screen: Screen[object]) -> None:
         or screen._scroll_required
         or screen._repaint_required
         or screen._compositor._dirty_regions
+        or screen._compositor.size != app.size  # another size, and not laid out for it yet
         or len(app.screen_stack) > 1
     ):
         return
@@ -66,8 +67,10 @@ def _paint_apart(screen: Screen[object]) -> None:
     screen._dirty_widgets.clear()
     cursor = app._previous_cursor_position = screen.outer_size.clamp_offset(app.cursor_position)
     app._begin_update()
-    driver.paint(pieces, cursor)
-    app._end_update()
+    try:
+        driver.paint(pieces, cursor)
+    finally:
+        app._end_update()
     driver.flush()
 
 

@@ -14,10 +14,13 @@ import re
 import struct
 import sys
 import termios
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+
+from rich.cells import cell_len
 
 from bus.entities import Entity, GeneratedImage
 from tui.markdown.text import Run
@@ -51,7 +54,7 @@ no placeholders, and a multiplexer, which has a name of its own, does not let th
 # What the process may say. It has handled bytes of somebody else.
 _TEXT = re.compile("\u2580+|(?:\U0010eeee[^\x00-\u02ff\ud800-\udfff]{3})+")
 _STYLE = re.compile(r"#[0-9a-f]{6}(?: on #[0-9a-f]{6})?")
-_SENT = re.compile(r"(?:\x1b_G[a-zA-Z0-9=,]+(?:;[A-Za-z0-9+/=]*)?\x1b\\)*")
+_SENT = re.compile(r"(?:\x1b_G(?:(?:[imfqcrU]=\d+|a=p)(?:,|(?=[;\x1b])))+(?:;[A-Za-z0-9+/=]*)?\x1b\\)*")
 
 
 class Drawn(NamedTuple):
@@ -72,7 +75,9 @@ def way_for(setting: str, env: Mapping[str, str], color_system: str | None) -> W
     """How pictures are shown here: `setting` is auto, blocks or off."""
     if setting == "off" or env.get("NO_COLOR") or color_system not in ("256", "truecolor"):
         return "off"
-    return "graphics" if setting == "auto" and env.get("TERM") in _PLACEHOLDERS else "blocks"
+    # The number of a picture is the colour of its placeholders: it must come through as it is.
+    has_graphics = env.get("TERM") in _PLACEHOLDERS and color_system == "truecolor"
+    return "graphics" if setting == "auto" and has_graphics else "blocks"
 
 
 class Pictures:
@@ -150,7 +155,7 @@ class Pictures:
         }
         try:
             async with asyncio.timeout(SECONDS):
-                return _read(await _answer(order, picture.encode("ascii", "replace")))
+                return _read(await _answer(order, picture.encode("ascii", "replace")), key.columns)
         except TimeoutError:
             return Drawn(error="it took too long")
         except OSError as error:
@@ -181,7 +186,14 @@ async def _answer(order: Mapping[str, object], picture: bytes) -> str:
             return '{"error": "it took too much memory or time"}'
 
 
-def _read(answer: str) -> Drawn:
+def _is_drawn(run: Run) -> bool:
+    """Whether a piece of a row is blocks or placeholders, whose marks are nothing but marks."""
+    marks = run.text.replace("\u2580", "").replace("\U0010eeee", "")
+    is_text = _TEXT.fullmatch(run.text) and all(unicodedata.category(mark) == "Mn" for mark in marks)
+    return bool(is_text and _STYLE.fullmatch(run.style))
+
+
+def _read(answer: str, columns: int) -> Drawn:
     sent, _, said = answer.rpartition("\n")
     try:
         if not _SENT.fullmatch(sent):
@@ -192,7 +204,9 @@ def _read(answer: str) -> Drawn:
         found = cast("list[list[tuple[str, str]]]", tree["rows"])
         rows = tuple(tuple(Run(text, style) for text, style in row) for row in found)
         runs = [run for row in rows for run in row]
-        if len(rows) > MOST_ROWS or not all(_TEXT.fullmatch(run.text) and _STYLE.fullmatch(run.style) for run in runs):
+        if len(rows) > MOST_ROWS or not all(_is_drawn(run) for run in runs):
+            raise ValueError
+        if any(sum(cell_len(run.text) for run in row) > columns for row in rows):
             raise ValueError
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Drawn(error="what came of it is no picture")

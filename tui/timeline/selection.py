@@ -81,7 +81,7 @@ def line_text(line: Line, left: int, right: int | None) -> str | None:
     if whole and line.copy is not None:
         return line.copy
     shown = text[max(left, line.skip) : right].rstrip() if line.joint == "\n" else text[max(left, line.skip) : right]
-    if line.copy is not None and line.copy.startswith("|"):
+    if line.copy is not None and any("table-rule" in run.style for run in line.runs):
         shown = _RULES.sub(" | ", shown).strip()
     lead = line.lead if left <= line.skip and line.joint == "\n" else ""
     return lead + shown if shown or lead.strip() else ""
