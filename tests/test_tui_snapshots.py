@@ -247,8 +247,13 @@ def test_pictures(snap_compare: SnapCompare, theme: str, width: int) -> None:
     async def drive(pilot: Pilot[Any]) -> None:
         app.view.pictures = Pictures(app.view, "blocks")
         app.view.outdate((GeneratedImage,))
-        await wait_until(lambda: "It is not shown" in "\n".join(app.view.plain_lines()))
-        await wait_until(lambda: "\n".join(app.view.plain_lines()).count("▾ Image") == 2)
+
+        def ends_with_all_of_them() -> bool:
+            app.view.follow()
+            shown = "\n".join(app.view.plain_lines())
+            return "It is not shown" in shown and "▀" in shown
+
+        await wait_until(ends_with_all_of_them)
         app.view.toggle(2, "folded")
         app.view.action_scroll_home()
 
