@@ -255,6 +255,18 @@ def test_v10_a_terminal_that_goes_away_without_a_signal_ends_the_program(home: H
     assert process.wait(15) == 129
 
 
+@pytest.mark.parametrize("goes_away", [False, True])
+def test_v10_a_terminal_that_hangs_up_ends_the_program_though_it_is_told_to_go_on(home: Home, goes_away: bool) -> None:
+    """As multiplexers and kernels do it, one signal behind the other, sooner or later."""
+    terminal = chat(home)
+    terminal.kill(signal.SIGHUP)
+    if goes_away:
+        terminal.hang_up()
+    else:
+        terminal.kill(signal.SIGCONT)
+    assert terminal.wait_exit() == 129
+
+
 def test_v10_a_screen_that_is_gone_does_not_make_it_deaf(slow_home: Home) -> None:
     """Keys come from elsewhere: whoever sits there can still quit, however much was to be drawn."""
     keys, keyboard = pty.openpty()

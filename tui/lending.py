@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Generator
@@ -72,10 +73,18 @@ def _halt(app: App[Any]) -> None:
 
 def _go_on(app: App[Any]) -> None:
     """Somebody halted us without a warning: by now the terminal may look, and read keys, in any way."""
-    with suppress(OSError):
-        if os.tcgetpgrp(KEYBOARD) != os.getpgrp():
-            # Sent on in the background: the terminal is somebody else's.
-            os.kill(os.getpid(), signal.SIGSTOP)
+    try:
+        is_in_front = os.tcgetpgrp(KEYBOARD) == os.getpgrp()
+    except OSError as error:
+        # A terminal that hangs up says to go on as well. It may also be none that tells who is in front.
+        is_in_front = error.errno == errno.ENOTTY
+        if not is_in_front:
             return
+    if app._exit:  # pyright: ignore[reportPrivateUsage] (there is no public word for it)
+        return  # taken back now, the keys would be read for ever
+    if not is_in_front:
+        # Sent on in the background: the terminal is somebody else's.
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return
     with app.suspend():
         pass

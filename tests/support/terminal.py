@@ -50,7 +50,7 @@ class Terminal:
         self._screen: Any = pyte.Screen(columns, rows)
         self._stream: Any = cast(Any, pyte).ByteStream(self._screen)
         self._rest = b""
-        self._ended = False
+        self._ended = self._gone = False
         self.raw = bytearray()
         self.modes: set[int] = set()
         # A session of its own whose first terminal this one is, so that keys make signals and /dev/tty is there.
@@ -108,6 +108,11 @@ class Terminal:
         """Send the program a signal; its children get none."""
         self.process.send_signal(number)
 
+    def hang_up(self) -> None:
+        """Take the terminal away, which the kernel tells the program by SIGHUP and SIGCONT."""
+        self._gone = True
+        os.close(self._fd)
+
     def wait_exit(self, timeout: float = PATIENCE) -> int:
         """The exit code, once the program has ended and all of its output is taken in."""
         code = self.process.wait(timeout)
@@ -120,7 +125,8 @@ class Terminal:
             self.process.kill()
             self.process.wait()
         self._reader.join(timeout=2)
-        os.close(self._fd)
+        if not self._gone:
+            os.close(self._fd)
 
     def _read(self) -> None:
         while True:
