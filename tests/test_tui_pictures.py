@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from textual.selection import SELECT_ALL
 
-from bus.entities import Created, GeneratedImage
+from bus.entities import Created, Entity, GeneratedImage
 from tests.support.captured import Capture, captured, forbidden
 from tests.support.gallery import png
 from tests.support.timeline import TimelineApp, answer, created, lines, numbered, show, updated
@@ -47,7 +47,7 @@ def image(encoded: str, *, done: bool = True) -> GeneratedImage:
 
 @asynccontextmanager
 async def shown(
-    *entities: object, way: Way = "blocks", size: tuple[int, int] = (60, 20)
+    *entities: Entity, way: Way = "blocks", size: tuple[int, int] = (60, 20)
 ) -> AsyncGenerator[TimelineApp]:
     """A timeline that shows pictures, drawn as for a terminal."""
     app = TimelineApp()
@@ -55,7 +55,7 @@ async def shown(
     async with app.run_test(headless=False, size=size):
         app.view.pictures = Pictures(app.view, way)
         app.view.focus()
-        show(app.view, *created(*entities))  # type: ignore[arg-type]
+        show(app.view, *created(*entities))
         yield app
 
 
@@ -220,8 +220,9 @@ async def test_where_there_is_no_room_or_no_colour_there_is_the_placeholder_and_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pictures, "WORKER", Path("/nowhere"))
-    for way, width in (("off", 60), ("blocks", LEAST_COLUMNS)):
-        async with shown(image(halves(20, 6)), way=way, size=(width, 20)) as app:  # type: ignore[arg-type]
+    ways: tuple[tuple[Way, int], ...] = (("off", 60), ("blocks", LEAST_COLUMNS))
+    for way, width in ways:
+        async with shown(image(halves(20, 6)), way=way, size=(width, 20)) as app:
             assert not drawing(app)
             assert lines(app.view)[0].startswith("▣ Image")
 

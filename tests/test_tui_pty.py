@@ -21,6 +21,7 @@ from tests.support.riffle import RIFFLE, ROOT, Home
 from tests.support.terminal import CTRL_C, CTRL_D, ENTER, ESCAPE, Terminal
 from tests.support.waiting import wait_until_now
 from tui.lasting_output import LastingOutput
+from tui.window_title import GIVE_BACK, KEEP
 
 READY = "Ask anything"
 ANSWERED = "How do I set a key"
@@ -84,6 +85,10 @@ def test_a_prompt_is_answered_and_quitting_leaves_the_terminal_as_it_was(home: H
     terminal.type(CTRL_D)
     assert terminal.wait_exit() == 0
     assert terminal.modes == LEFT_ON
+    # The window has the session's title meanwhile, and then the one that it had.
+    said = (KEEP, "\x1b]2;Hello there · riffle\x07", GIVE_BACK)
+    kept, named, given_back = (terminal.raw.rfind(each.encode()) for each in said)
+    assert 0 <= kept < named < given_back
     kinds = events(home, session_of(home))
     assert {"riffle-user-message", "partial-thinking", "tool-call", "tool-call-execution-result"} <= set(kinds)
     assert kinds[-1] == "run-finished"
@@ -235,22 +240,31 @@ def test_a_redis_that_cannot_be_reached_is_one_sentence(home: Home) -> None:
     assert terminal.modes == LEFT_ON
 
 
-def test_v10_a_terminal_that_goes_away_without_a_signal_ends_the_program(home: Home) -> None:
-    near, far = pty.openpty()
-    # Not its controlling terminal, so no SIGHUP comes.
-    process = subprocess.Popen(
+def telling_at_length(home: Home, keyboard: int, screen: int) -> subprocess.Popen[bytes]:
+    """A long answer between a keyboard and a screen that are not its controlling terminal: no SIGHUP comes of them."""
+    return subprocess.Popen(
         [*RIFFLE, "-m", "demo:long", "Tell me"],
-        stdin=far,
-        stdout=far,
-        stderr=far,
+        stdin=keyboard,
+        stdout=screen,
+        stderr=screen,
         env=home.env,
         cwd=home.folder,
         start_new_session=True,
     )
-    os.close(far)
+
+
+def until_answering(screen: int) -> None:
+    """Read what is drawn until the answer has begun: much is still to be written."""
     shown = b""
-    while b"esc to interrupt" not in shown:  # much is still to be written
-        shown += os.read(near, 65536)
+    while b"esc to interrupt" not in shown:
+        shown += os.read(screen, 65536)
+
+
+def test_v10_a_terminal_that_goes_away_without_a_signal_ends_the_program(home: Home) -> None:
+    near, far = pty.openpty()
+    process = telling_at_length(home, far, far)
+    os.close(far)
+    until_answering(near)
     os.close(near)
     assert process.wait(15) == 129
 
@@ -271,20 +285,10 @@ def test_v10_a_screen_that_is_gone_does_not_make_it_deaf(slow_home: Home) -> Non
     """Keys come from elsewhere: whoever sits there can still quit, however much was to be drawn."""
     keys, keyboard = pty.openpty()
     near, far = pty.openpty()
-    process = subprocess.Popen(
-        [*RIFFLE, "-m", "demo:long", "Tell me"],
-        stdin=keyboard,
-        stdout=far,
-        stderr=far,
-        env=slow_home.env,
-        cwd=slow_home.folder,
-        start_new_session=True,
-    )
+    process = telling_at_length(slow_home, keyboard, far)
     os.close(keyboard)
     os.close(far)
-    shown = b""
-    while b"esc to interrupt" not in shown:
-        shown += os.read(near, 65536)
+    until_answering(near)
     os.close(near)
     session = session_of(slow_home)
     seen = len(events(slow_home, session))
